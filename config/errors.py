@@ -1,0 +1,79 @@
+"""The JSON envelope of every error (contract.md §4): API exceptions, unknown routes and faults of ours alike."""
+
+import logging
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as drf_handler
+from rest_framework.views import set_rollback
+
+from config.crypto import DecryptionFailed
+from storages.api.errors import to_api_exception
+from storages.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+
+def envelope(status_code: int, detail: str, validation_errors: dict[str, list] | None = None) -> dict[str, Any]:
+    """The body of an error answer; ``validation_errors`` maps a field, or ``non_field_errors``, to messages."""
+    body = {
+        "id": str(uuid.uuid4()),
+        "status_code": status_code,
+        "version": settings.VERSION,
+        "detail": "Validation error" if validation_errors is not None else detail,
+        "exc_info": None,
+    }
+    if validation_errors is not None:
+        body["validation_errors"] = validation_errors
+    return body
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
+    """DRF's EXCEPTION_HANDLER: any exception of a view becomes an envelope; ours are logged under the envelope's id."""
+    if isinstance(error, StorageError):
+        error = to_api_exception(error)
+    elif isinstance(error, DecryptionFailed):
+        error = exceptions.APIException(str(error))
+        error.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    response = drf_handler(error, context)
+    if response is None:
+        set_rollback()
+        body = envelope(500, "Internal error; the server's log has the details under this id.")
+        log.exception("request failed, error id %s", body["id"], exc_info=error)
+        return Response(body, status=500)
+    if isinstance(error, exceptions.ValidationError):
+        fields = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
+        response.data = envelope(response.status_code, "", {k: v if isinstance(v, list) else [v] for k, v in fields.items()})
+    else:
+        response.data = envelope(response.status_code, _detail(error, response))
+    return response
+
+
+def _detail(error: Exception, response: Response) -> str:
+    if isinstance(error, Http404):
+        return str(error) or "Not found."
+    if isinstance(error, PermissionDenied):
+        return str(error) or "You do not have permission to perform this action."
+    detail = response.data.get("detail") if isinstance(response.data, dict) else response.data
+    return str(detail)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    return JsonResponse(envelope(status.HTTP_400_BAD_REQUEST, "Bad request."), status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> JsonResponse:
+    return JsonResponse(envelope(status.HTTP_403_FORBIDDEN, "You do not have permission to perform this action."), status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+    return JsonResponse(envelope(status.HTTP_404_NOT_FOUND, f"No such route: {request.method} {request.path}"), status=404)
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    return JsonResponse(envelope(500, "Internal error; the server's log has the details."), status=500)

@@ -1,0 +1,151 @@
+"""All settings, read from the environment in one place; README "Settings" explains each."""
+
+from pathlib import Path
+
+import dj_database_url
+
+from config.env import EnvError, env_bool, env_int, env_key, env_list, env_networks, env_str, env_url
+from config.valkey import remembered_url
+
+VERSION = "0.1.0"
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env_str("DATA_DIR", str(BASE_DIR / "data"))).resolve()
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+DEBUG = False
+SECRET_KEY = env_key("SECRET_KEY", DATA_DIR / "secret_key")
+STORAGE_ENCRYPTION_KEYS = [
+    key.strip() for key in env_key("STORAGE_ENCRYPTION_KEYS", DATA_DIR / "storage_encryption_keys").split(",") if key.strip()
+]
+if SECRET_KEY in STORAGE_ENCRYPTION_KEYS:
+    raise EnvError("SECRET_KEY and STORAGE_ENCRYPTION_KEYS must differ: one signs sessions, the other encrypts credentials")
+
+PORT = env_int("PORT", 8080, minimum=1, maximum=65535)
+BIND = env_str("BIND", "127.0.0.1")
+HOST = env_url("HOST")  # absolute base of the links in task data; empty: relative links
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "*")
+CSRF_TRUSTED_ORIGINS = [HOST] if HOST else []
+
+INSTALLED_APPS = [
+    "config",
+    "users",
+    "projects",
+    "tasks",
+    "storages",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "django_rq",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.slashes.EitherSlash",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+APPEND_SLASH = False  # a redirect turns an SDK's POST into a GET; config.slashes serves both forms instead
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": ["django.template.context_processors.request", "django.contrib.auth.context_processors.auth"]
+        },
+    }
+]
+
+DATABASES = {"default": dj_database_url.parse(env_str("DATABASE_URL", f"sqlite:///{DATA_DIR / 'quayside.sqlite3'}"))}
+DATABASES["default"]["CONN_MAX_AGE"] = 600
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",  # a writer waits at BEGIN instead of failing at its first write
+        "timeout": 60,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000;",
+    }
+    # tests: a file, since threads of one process must see one database
+    DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "users.User"
+LOGIN_URL = "/user/login/"
+LOGIN_REDIRECT_URL = "/"
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HOST.startswith("https://")
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+USE_TZ, TIME_ZONE, USE_I18N = True, "UTC", False
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env_str("STATIC_ROOT", str(DATA_DIR / "static")))
+WHITENOISE_USE_FINDERS = True
+X_FRAME_OPTIONS = "SAMEORIGIN"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+DATA_UPLOAD_MAX_MEMORY_SIZE = env_int("MAX_REQUEST_BYTES", 250 * 1024**2)
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "users.authentication.TokenAuthentication",
+        "users.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["users.permissions.IsMember"],
+    "EXCEPTION_HANDLER": "config.errors.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "rest_framework.parsers.JSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Quayside",
+    "DESCRIPTION": "Cloud storage service of a labeling platform, speaking the Label Studio storage API.",
+    "VERSION": VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+REDIS_URL = env_str("REDIS_URL") or remembered_url(DATA_DIR) or "redis://127.0.0.1:6379/0"
+RQ_QUEUES = {
+    name: {"URL": REDIS_URL, "SERIALIZER": "json", "DEFAULT_TIMEOUT": env_int("RQ_LONG_JOB_TIMEOUT", 36000)}
+    for name in ("default", "low")
+}
+RQ = {"WORKER_CLASS": "config.worker.Worker"}
+
+# Storages (names as in Label Studio; behaviour in README "Settings")
+SSRF_PROTECTION_ENABLED = env_bool("SSRF_PROTECTION_ENABLED", True)
+SSRF_ALLOWED_NETWORKS = env_networks("SSRF_ALLOWED_NETWORKS")
+ALLOW_AMBIENT_CREDENTIALS = env_bool("ALLOW_AMBIENT_CREDENTIALS", True)
+SYNC_ON_TARGET_STORAGE_CREATION = env_bool("SYNC_ON_TARGET_STORAGE_CREATION", True)
+FUTURE_SAVE_TASK_TO_STORAGE = env_bool("FUTURE_SAVE_TASK_TO_STORAGE", False)
+FUTURE_SAVE_TASK_TO_STORAGE_JSON_EXT = env_bool("FUTURE_SAVE_TASK_TO_STORAGE_JSON_EXT", True)
+DEFAULT_STORAGE_LIST_LIMIT = env_int("DEFAULT_STORAGE_LIST_LIMIT", 100, minimum=1)
+LOCAL_FILES_SERVING_ENABLED = env_bool("LOCAL_FILES_SERVING_ENABLED", False)
+LOCAL_FILES_DOCUMENT_ROOT = env_str("LOCAL_FILES_DOCUMENT_ROOT")
+if LOCAL_FILES_DOCUMENT_ROOT and Path(LOCAL_FILES_DOCUMENT_ROOT).resolve() == Path("/"):
+    raise EnvError(
+        "LOCAL_FILES_DOCUMENT_ROOT may not be /: it would offer the whole machine; name the directory that holds the data"
+    )
+RESOLVER_PROXY_BUFFER_SIZE = env_int("RESOLVER_PROXY_BUFFER_SIZE", 512 * 1024, minimum=4096)
+RESOLVER_PROXY_TIMEOUT = env_int("RESOLVER_PROXY_TIMEOUT", 20, minimum=1)
+RESOLVER_PROXY_MAX_RANGE_SIZE = env_int("RESOLVER_PROXY_MAX_RANGE_SIZE", 8 * 1024**2, minimum=1)
+RESOLVER_PROXY_CACHE_TIMEOUT = env_int("RESOLVER_PROXY_CACHE_TIMEOUT", 3600)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO").upper()},
+}

@@ -1,0 +1,17 @@
+"""All routes; config.slashes serves each with and without its final slash."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+urlpatterns = [
+    path("", include("users.urls")),
+    path("", include("projects.urls")),
+    path("", include("tasks.urls")),
+    path("", include("storages.urls")),
+    path("docs/", SpectacularSwaggerView.as_view(), name="docs"),
+    path("docs/openapi.json", SpectacularAPIView.as_view(), name="schema"),
+]
+handler400 = "config.errors.bad_request"
+handler403 = "config.errors.forbidden"
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.server_error"

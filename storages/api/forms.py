@@ -1,0 +1,99 @@
+"""Form layouts derived from a backend's columns, and the small request and answer shapes of the storage views."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+
+from storages.base import Backend, Storage
+from storages.fields import SecretField
+
+LABELS = {
+    "title": "Storage Title",
+    "bucket": "Bucket Name",
+    "prefix": "Bucket Prefix",
+    "path": "Absolute local path",
+    "regex_filter": "File Name Filter",
+    "region_name": "Region Name",
+    "s3_endpoint": "S3 Endpoint",
+    "aws_access_key_id": "Access Key ID",
+    "aws_secret_access_key": "Secret Access Key",
+    "aws_session_token": "Session Token",
+    "aws_sse_kms_key_id": "SSE KMS Key ID",
+    "use_blob_urls": "Import method",
+    "presign": "Use pre-signed URLs (On) / Proxy through the platform (Off)",
+    "presign_ttl": "Expire pre-signed URLs (minutes)",
+    "recursive_scan": "Scan all sub-folders",
+    "can_delete_objects": "Can delete objects from storage",
+}
+IMPORT_METHODS = [
+    {"value": True, "label": "Files - automatically create a task for each storage object"},
+    {"value": False, "label": "Tasks - treat each JSON or JSONL file as task definitions"},
+]
+
+
+class StorageType(serializers.Serializer):
+    """One backend of the types listing."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+
+
+class PreviewFile(serializers.Serializer):
+    """One object of a preview; all null: there is more."""
+
+    key = serializers.CharField(allow_null=True)
+    last_modified = serializers.DateTimeField(allow_null=True)
+    size = serializers.IntegerField(allow_null=True, help_text="bytes")
+
+
+class FilesPreview(serializers.Serializer):
+    """The answer of a files preview."""
+
+    files = PreviewFile(many=True)
+
+
+def sync_on_creation() -> bool:
+    return settings.SYNC_ON_TARGET_STORAGE_CREATION
+
+
+def parse_limit(value: Any) -> int:
+    """The number of rows asked for, at least 1; the default when absent. Raises ValidationError."""
+    if value is None:
+        return settings.DEFAULT_STORAGE_LIST_LIMIT
+    try:
+        return max(serializers.IntegerField(max_value=10_000).run_validation(value), 1)
+    except ValidationError as error:
+        raise ValidationError({"limit": error.detail}) from None
+
+
+def layout(backend: Backend, model: type[Storage], direction: str) -> list[dict[str, Any]]:
+    """Rows of ``{"columnCount", "fields"}`` (contract.md §1.7)."""
+    rows = backend.import_form if direction == "import" else backend.export_form
+    return [{"columnCount": len(row), "fields": [describe(model, name) for name in row]} for row in rows]
+
+
+def describe(model: type[Storage], declared: str) -> dict[str, Any]:
+    """One form field from its column; a ``*`` behind the declared name marks it as required."""
+    name = declared.rstrip("*")
+    column = model._meta.get_field(name)
+    field: dict[str, Any] = {"type": "text", "name": name, "label": LABELS.get(name, column.verbose_name.capitalize())}
+    if declared.endswith("*"):
+        field["required"] = True
+    if column.help_text:
+        field["description"] = str(column.help_text)
+    if isinstance(column, SecretField):
+        field |= {"type": "password", "autoComplete": "new-password", "skipAutofill": True, "protectedValue": True}
+    elif name == "use_blob_urls":
+        field |= {"type": "select", "options": IMPORT_METHODS, "value": False}
+    elif isinstance(column, models.BooleanField):
+        field |= {"type": "toggle", "value": bool(column.get_default())}
+    elif isinstance(column, models.IntegerField):
+        field |= {"type": "counter", "min": 1}
+    if name == "presign_ttl":
+        field |= {"value": 15, "dependency": "presign"}
+    elif name == "regex_filter":
+        field |= {"placeholder": r".*csv or .*(jpe?g|png|tiff) or .\w+-\d+.text", "validators": ["regexp"]}
+    return field

@@ -1,0 +1,173 @@
+"""What all storages have in common: the two parent models, and the declaration that makes a backend."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from django.core.validators import MaxValueValidator
+from django.db import models
+
+from projects.models import Project
+from storages.client import Client
+from storages.errors import ConfigInvalid
+
+
+class StorageQuerySet(models.QuerySet):
+    """Storages of every backend in one query."""
+
+    def with_backend(self) -> Self:
+        """Loads each row's own columns and newest run too, so that ``concrete()`` and ``run`` cost no query."""
+        children = [relation.get_accessor_name() for relation in child_relations(self.model)]
+        return self.select_related("run", *children)
+
+
+class Storage(models.Model):
+    """A connection of one project to a container of some backend. API field names are the column names."""
+
+    backend_name: ClassVar[str] = ""
+    # columns that decide where a stored secret is sent; changing one needs the secret again (see serializers)
+    secret_bound: ClassVar[tuple[str, ...]] = ()
+
+    type = models.CharField(max_length=32, editable=False)
+    title = models.CharField(max_length=256, null=True, blank=True, help_text="Cloud storage title")
+    description = models.TextField(null=True, blank=True, help_text="Cloud storage description")
+    created_at = models.DateTimeField(auto_now_add=True, help_text="Creation time")
+    synchronizable = models.BooleanField(default=True)
+    regex_filter = models.TextField(
+        null=True, blank=True, help_text="Regular expression an object's key must match from its start; empty: every object"
+    )
+    use_blob_urls = models.BooleanField(default=False, help_text="True: one task per object; false: objects hold task JSON")
+
+    class Meta:
+        abstract = True
+        ordering = ["id"]
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        self.type = self.type or self.backend_name
+        super().save(*args, **kwargs)
+
+    def concrete(self) -> "Storage":
+        """This storage with its backend's own columns; free after ``with_backend()``, else one query."""
+        if self.backend_name:
+            return self
+        relation = next(r for r in child_relations(type(self)) if r.related_model.backend_name == self.type)
+        child = getattr(self, relation.get_accessor_name())
+        child.run = self.run
+        return child
+
+    def client(self) -> Client:
+        """A client for this storage's settings; no network yet. Raises ConfigInvalid."""
+        raise NotImplementedError
+
+    def verify(self) -> None:
+        """Tries the connection with these settings. Raises the StorageError of the first verb that fails."""
+        for probe in self.client().check(**self.probed_verbs()):
+            if probe.error is not None:
+                raise probe.error
+
+    def reach(self) -> None:
+        """The quick check before a sync: may the container be listed? Raises StorageError."""
+        for probe in self.client().check(write=False):
+            if probe.error is not None:
+                raise probe.error
+
+    def probed_verbs(self) -> dict[str, bool]:
+        """Which verbs the connection check tries beside listing."""
+        raise NotImplementedError
+
+    def where(self) -> str:
+        """The container and root for messages and lists, e.g. ``s3://bucket/prefix/``."""
+        client = self.client()
+        return f"{client.scheme}://{client.container}/{client.root}"
+
+    def __str__(self) -> str:
+        return f"{self.type} {type(self).__name__} {self.pk}"
+
+
+class ImportStorage(Storage):
+    """A source: its objects become tasks."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="import_storages")
+    run = models.ForeignKey("storages.ImportRun", null=True, editable=False, on_delete=models.SET_NULL, related_name="+")
+    objects = StorageQuerySet.as_manager()
+
+    def probed_verbs(self) -> dict[str, bool]:
+        return {"write": False, "delete": False}
+
+    @property
+    def recursive(self) -> bool:
+        return bool(getattr(self, "recursive_scan", True))
+
+
+class ExportStorage(Storage):
+    """A target: annotations are written to it as JSON."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="export_storages")
+    run = models.ForeignKey("storages.ExportRun", null=True, editable=False, on_delete=models.SET_NULL, related_name="+")
+    can_delete_objects = models.BooleanField(null=True, default=None, help_text="Deletion from storage enabled")
+    objects = StorageQuerySet.as_manager()
+
+    def probed_verbs(self) -> dict[str, bool]:
+        return {"write": True, "delete": bool(self.can_delete_objects)}
+
+
+class Prefixed(models.Model):
+    """Columns of backends whose keys live under an optional prefix."""
+
+    prefix = models.TextField(null=True, blank=True, help_text="Folder inside the container; empty: all of it")
+
+    class Meta:
+        abstract = True
+
+    @property
+    def root(self) -> str:
+        """The prefix as a folder: "" or text ending in one "/"; ``${project_id}`` stands for the project's id."""
+        folder = (self.prefix or "").strip("/").replace("${project_id}", str(self.project_id))
+        return f"{folder}/" if folder else ""
+
+
+class Scanned(models.Model):
+    """Columns of sources that have folders."""
+
+    recursive_scan = models.BooleanField(default=False, help_text="Look into sub-folders too")
+
+    class Meta:
+        abstract = True
+
+
+class Presigned(models.Model):
+    """Columns of sources that can sign URLs for browsers."""
+
+    presign = models.BooleanField(default=True, help_text="True: redirect browsers to a signed URL; false: proxy the bytes")
+    presign_ttl = models.PositiveSmallIntegerField(
+        default=1, validators=[MaxValueValidator(32767)], help_text="Life of a signed URL, minutes"
+    )
+
+    class Meta:
+        abstract = True
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The declaration of a backend: everything else (routes, forms, OpenAPI, proxy, jobs) is derived from it."""
+
+    name: str  # URL segment, ``type`` in the API, file name
+    title: str
+    import_model: type[ImportStorage]
+    export_model: type[ExportStorage]
+    import_serializer: type
+    export_serializer: type
+    scheme: str = ""  # of the URIs in task data; "" if objects are never resolved from a URI
+    import_form: tuple[tuple[str, ...], ...] = ()  # rows of field names, "*" marks a required one
+    export_form: tuple[tuple[str, ...], ...] = ()
+
+
+def child_relations(parent: type[Storage]) -> list[models.OneToOneRel]:
+    """The one-to-one links from a parent model to its backends' models."""
+    return [r for r in parent._meta.related_objects if r.one_to_one and getattr(r.field.remote_field, "parent_link", False)]
+
+
+def required(value: str | None, field: str, what: str) -> str:
+    """``value``, or ConfigInvalid naming the field when it is empty."""
+    if not value:
+        raise ConfigInvalid(f"{what} must be set", field=field)
+    return value

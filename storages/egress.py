@@ -1,0 +1,158 @@
+"""The one place that opens connections to user-given hosts: every connection is made to an address vetted just before.
+
+The name is resolved once per connection and the socket goes to the very address that was checked, so neither a
+second DNS answer (rebinding) nor a redirect (none is followed) can lead elsewhere (CVE-2023-47116, CVE-2025-25297).
+"""
+
+import ipaddress
+import socket
+from functools import lru_cache
+from urllib.parse import SplitResult, urlsplit
+
+import requests
+import urllib3
+from django.conf import settings
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
+from urllib3.util.connection import allowed_gai_family
+
+from storages.errors import ConfigInvalid, EgressDenied, Unavailable
+
+# IANA special-purpose registries (RFC 6890 and updates), cloud metadata addresses among them: 169.254.169.254
+# is link-local, fd00:ec2::254 is unique-local, 100.100.100.200 lies in the shared space 100.64.0.0/10.
+RESERVED = [
+    ipaddress.ip_network(block)
+    for block in (
+        "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 "
+        "192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 "
+        "::/128 ::1/128 64:ff9b::/96 64:ff9b:1::/48 100::/64 2001::/32 2001:db8::/32 2002::/16 fc00::/7 fe80::/10 ff00::/8"
+    ).split()
+]
+CONNECT_TIMEOUT, READ_TIMEOUT = 5, 20  # seconds; protocols.md §0.10: SDK defaults take 85–120 s to notice a dead host
+
+
+def reserved_block(address: str) -> str | None:
+    """The reserved network ``address`` lies in, None if it may be reached; an IPv4-mapped address counts as IPv4."""
+    if not settings.SSRF_PROTECTION_ENABLED:
+        return None
+    ip = ipaddress.ip_address(address.split("%")[0])
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    if any(ip in block for block in settings.SSRF_ALLOWED_NETWORKS if block.version == ip.version):
+        return None
+    return next((str(block) for block in RESERVED if block.version == ip.version and ip in block), None)
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """The addresses of ``host``, all of them vetted. Raises EgressDenied, or Unavailable if the name has none."""
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), port, allowed_gai_family(), socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise Unavailable(f"Could not reach {host}: the name cannot be resolved; check its spelling and the DNS") from None
+    addresses = list(dict.fromkeys(str(item[4][0]) for item in found))
+    for address in addresses:
+        if block := reserved_block(address):
+            raise EgressDenied(
+                f"URL resolves to a reserved network address (block: {block}); if {host} is meant, "
+                "the operator can add its network to SSRF_ALLOWED_NETWORKS"
+            )
+    return addresses
+
+
+def parse_base_url(url: str, *, field: str) -> SplitResult:
+    """An http(s) base URL without path, query or credentials; no look-up yet. Raises ConfigInvalid naming ``field``."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigInvalid(f"{url!r} is not a URL", field=field) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ConfigInvalid(f"{url!r} must be an http:// or https:// URL", field=field)
+    if "@" in parts.netloc or parts.query or parts.fragment or parts.path.strip("/"):
+        raise ConfigInvalid("give scheme, host and port only, without path, query or credentials", field=field)
+    return parts
+
+
+def vet_url(url: str, *, field: str) -> None:
+    """Looks the host of a base URL up. Raises ConfigInvalid naming ``field``, EgressDenied, Unavailable."""
+    parts = parse_base_url(url, field=field)
+    resolve(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+
+
+def connect(host: str, port: int, timeout: float | None) -> socket.socket:
+    """A TCP connection to the first vetted address of ``host`` that answers. Raises OSError, EgressDenied, Unavailable."""
+    failure: OSError | None = None
+    for address in resolve(host, port):
+        try:
+            connection = socket.create_connection((address, port), timeout=timeout)
+        except OSError as error:
+            failure = error
+        else:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connection
+    raise failure or OSError("no address")
+
+
+class _Vetted:
+    """Mixin of urllib3 connections: replaces the look-up and connect of urllib3 by ours."""
+
+    def _new_conn(self) -> socket.socket:
+        timeout = self.timeout if isinstance(self.timeout, int | float) else CONNECT_TIMEOUT
+        try:
+            return connect(self._dns_host, self.port, timeout)
+        except TimeoutError as error:
+            raise urllib3.exceptions.ConnectTimeoutError(self, f"connection to {self.host} timed out") from error
+        except OSError as error:
+            raise NewConnectionError(self, f"connection to {self.host} failed: {error.strerror or error}") from error
+
+
+class _VettedHTTP(_Vetted, HTTPConnection):
+    pass
+
+
+class _VettedHTTPS(_Vetted, HTTPSConnection):
+    pass
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _VettedHTTP
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _VettedHTTPS
+
+
+def pool(*, verify: bool = True, size: int = 32) -> urllib3.PoolManager:
+    """A connection pool for one storage: ``size`` connections per host, vetted, no redirects, no retries of its own."""
+    manager = urllib3.PoolManager(
+        maxsize=size,
+        retries=False,
+        timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
+        cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE",
+    )
+    manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+    return manager
+
+
+class _VettedAdapter(requests.adapters.HTTPAdapter):
+    """requests over the same vetted connections."""
+
+    def init_poolmanager(self, *args: object, **kwargs: object) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
+def session() -> requests.Session:
+    """A requests session over vetted connections that ignores .netrc, proxies and CA variables of the environment."""
+    made = requests.Session()
+    made.trust_env = False  # protocols.md §0.1: a .netrc entry would replace the bearer token
+    made.max_redirects = 0
+    for prefix in ("http://", "https://"):
+        made.mount(prefix, _VettedAdapter())
+    return made
+
+
+@lru_cache(maxsize=2)
+def shared_pool(verify: bool = True) -> urllib3.PoolManager:
+    """The process-wide pool, so that clients built per request reuse connections; hosts are kept apart by urllib3."""
+    return pool(verify=verify)

@@ -1,0 +1,66 @@
+"""How an object may be shown: its media type and its Content-Disposition; knows names and types, never bytes.
+
+Whoever can write to a bucket must not run script on our origin (CVE-2023-47115): only types that browsers show
+passively are inline. A PDF is no such type: under our sandbox policy browsers refuse to show it, but save it gladly.
+"""
+
+import mimetypes
+import re
+import unicodedata
+
+from django.utils.http import content_disposition_header
+
+from storages.client import ObjectInfo
+
+# RFC 9110 §8.3.1; parameters such as charset are kept
+MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(\s*;[\x20-\x7e]*)?")
+UNKNOWN = re.compile(r"(application|binary)/(octet-stream|x-unknown)|application/x-www-form-urlencoded", re.IGNORECASE)
+PASSIVE = re.compile(r"(image|audio|video)/.*|text/(plain|csv|tab-separated-values)|application/(json|x-ndjson)", re.IGNORECASE)
+ACTIVE = re.compile(r".*(\+xml|/xml|/svg).*", re.IGNORECASE)  # an SVG is an image, and a document that runs script
+NAME_LENGTH = 200
+
+# Python's own table only, without the machine's mime.types: answers must not depend on the host.
+# Added: https://www.iana.org/assignments/media-types, and the usual names of unregistered ones.
+TYPES = mimetypes.MimeTypes()
+for kind, extensions in {
+    "application/x-ndjson": (".jsonl", ".ndjson"),
+    "application/vnd.apache.parquet": (".parquet",),
+    "audio/flac": (".flac",),
+    "audio/mp4": (".m4a",),
+    "audio/ogg": (".ogg", ".oga", ".opus"),
+    "audio/wav": (".wav",),
+    "audio/webm": (".weba",),
+    "image/avif": (".avif",),
+    "image/heic": (".heic",),
+    "image/jpeg": (".jpg", ".jpeg", ".jfif"),
+    "image/jxl": (".jxl",),
+    "image/webp": (".webp",),
+    "video/ogg": (".ogv",),
+    "video/x-matroska": (".mkv",),
+}.items():
+    for extension in extensions:
+        TYPES.add_type(kind, extension)
+
+
+def media_type(info: ObjectInfo) -> str:
+    """What the storage says, else what the key's extension says; ``application/octet-stream`` if neither knows."""
+    stored = info.content_type.strip()
+    if stored and MEDIA_TYPE.fullmatch(stored) and not UNKNOWN.match(stored):
+        return stored
+    guessed, encoding = TYPES.guess_type("/" + _name(info.key))  # a leading "/": the name must not read as a URL scheme
+    if encoding:
+        return f"application/{encoding}"
+    return guessed or "application/octet-stream"
+
+
+def disposition(info: ObjectInfo) -> str:
+    """The Content-Disposition (RFC 6266): inline for passive types, else attachment, with a file name that is safe to save."""
+    kind = media_type(info)
+    inline = PASSIVE.match(kind) is not None and ACTIVE.match(kind) is None
+    return content_disposition_header(not inline, _name(info.key)) or "attachment"
+
+
+def _name(key: str) -> str:
+    """The last part of ``key`` without path separators, control, bidirectional or broken characters."""
+    name = key.rstrip("/").rsplit("/", 1)[-1]
+    return "".join("_" if c == "\\" or unicodedata.category(c)[0] == "C" else c for c in name[-NAME_LENGTH:])

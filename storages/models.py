@@ -1,0 +1,11 @@
+"""All models of this app in one place for Django; the backends' models come with the registry."""
+
+from storages.backends import BACKENDS
+from storages.base import ExportStorage, ImportStorage
+from storages.links import ExportLink, ImportLink, ObjectState, OutboxItem
+from storages.runs import ExportIssue, ExportRun, ImportIssue, ImportRun
+
+__all__ = [
+    "BACKENDS", "ExportIssue", "ExportLink", "ExportRun", "ExportStorage", "ImportIssue", "ImportLink", "ImportRun", "ImportStorage",
+    "ObjectState", "OutboxItem",
+]  # fmt: skip

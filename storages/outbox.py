@@ -1,0 +1,103 @@
+"""The outbox: which exported objects may be out of date. A change is recorded in its own transaction, delivered later.
+
+One row per (storage, form, subject), so at most one worker writes an object at a time and the newest state wins.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from storages.base import ExportStorage
+from storages.links import Form, OutboxItem
+from storages.runs import ExportRun
+from tasks.models import Annotation
+
+CLAIM = timedelta(seconds=180)  # longer than any batch takes: 64 objects, 16 at a time, 3 tries of 20 s
+CHUNK = 64
+BACK_OFF = (1, 5, 30, 120, 600, 3600)  # seconds until the next try
+
+
+def form() -> Form:
+    """What an exported object holds on this server (FUTURE_SAVE_TASK_TO_STORAGE)."""
+    return Form.TASK if settings.FUTURE_SAVE_TASK_TO_STORAGE else Form.ANNOTATION
+
+
+def record(project_id: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
+    """Marks (annotation, task) pairs as changed for every target of the project; returns the targets' ids."""
+    targets = list(ExportStorage.objects.filter(project_id=project_id).order_by().values_list("id", flat=True))
+    if targets:
+        place = 1 if form() is Form.TASK else 0
+        subjects = list(dict.fromkeys(pair[place] for pair in pairs))
+        for start in range(0, len(subjects), 500):
+            _upsert([(target, subject) for target in targets for subject in subjects[start : start + 500]])
+    return targets
+
+
+def _upsert(rows: Sequence[tuple[int, int]]) -> None:
+    """A row that is being delivered keeps its claim and only learns that it is out of date again."""
+    table = connection.ops.quote_name(OutboxItem._meta.db_table)
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    marks = ", ".join(["(%s, %s, %s, 1, '', %s, 0)"] * len(rows))
+    values = [value for target, subject in rows for value in (target, form().value, subject, now)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} (storage_id, form, subject, version, claim, due, attempts) VALUES {marks} "  # noqa: S608
+            f"ON CONFLICT (storage_id, form, subject) DO UPDATE SET version = {table}.version + 1, attempts = 0, "
+            f"due = CASE WHEN {table}.claim = '' THEN excluded.due ELSE {table}.due END",
+            values,
+        )
+
+
+def record_all(run: ExportRun) -> int:
+    """Marks everything the project has annotated as out of date on behalf of ``run``; how many objects that is."""
+    column = "task_id" if form() is Form.TASK else "id"
+    table, source = (connection.ops.quote_name(m._meta.db_table) for m in (OutboxItem, Annotation))
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} (storage_id, form, subject, version, claim, due, attempts, run_id) "  # noqa: S608
+            f"SELECT DISTINCT %s, %s, {column}, 1, '', %s, 0, %s FROM {source} WHERE project_id = %s "
+            f"ON CONFLICT (storage_id, form, subject) DO UPDATE SET version = {table}.version + 1, attempts = 0, "
+            f"run_id = excluded.run_id, due = CASE WHEN {table}.claim = '' THEN excluded.due ELSE {table}.due END",
+            [run.storage_id, form().value, now, run.pk, run.storage.project_id],
+        )
+    return OutboxItem.objects.filter(run=run).count()
+
+
+def claim(storage: ExportStorage, limit: int = CHUNK) -> list[OutboxItem]:
+    """Takes up to ``limit`` due rows for this caller alone; they come back by themselves if it dies."""
+    token, now = uuid.uuid4().hex, timezone.now()
+    with transaction.atomic():
+        due = OutboxItem.objects.filter(storage_id=storage.pk, due__lte=now).order_by("due", "id")
+        if connection.features.has_select_for_update_skip_locked:
+            due = due.select_for_update(skip_locked=True)
+        ids = list(due.values_list("id", flat=True)[:limit])
+        OutboxItem.objects.filter(id__in=ids).update(claim=token, due=now + CLAIM)
+    return list(OutboxItem.objects.filter(claim=token).order_by("id")) if ids else []
+
+
+def settle(items: Iterable[OutboxItem]) -> None:
+    """Delivered: removes the rows, or frees those that changed again meanwhile for another round."""
+    for item in items:
+        mine = OutboxItem.objects.filter(pk=item.pk, claim=item.claim)
+        if not mine.filter(version=item.version).delete()[0]:
+            mine.update(claim="", due=timezone.now())
+
+
+def postpone(items: Iterable[OutboxItem], *, keep_run: bool) -> None:
+    """Failed: tries again later, waiting longer each time; without ``keep_run`` no longer on behalf of its run."""
+    for item in items:
+        pause = timedelta(seconds=BACK_OFF[min(item.attempts, len(BACK_OFF) - 1)])
+        mine = OutboxItem.objects.filter(pk=item.pk, claim=item.claim)
+        mine.update(claim="", attempts=F("attempts") + 1, due=timezone.now() + pause, **({} if keep_run else {"run": None}))
+
+
+def waiting_targets() -> list[int]:
+    """Ids of the targets that have something due."""
+    due = OutboxItem.objects.filter(due__lte=timezone.now())
+    return list(due.order_by().values_list("storage_id", flat=True).distinct())

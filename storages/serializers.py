@@ -1,0 +1,104 @@
+"""Base serializers of all backends: secrets in but never out, PATCH merged with what is stored, connection checked.
+
+A backend's own serializer only names its model; everything here is derived from the model's columns.
+"""
+
+from typing import Any
+
+import regex
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+
+from projects.access import visible_projects
+from projects.models import Project
+from storages import status
+from storages.api.errors import to_validation_error
+from storages.base import Storage
+from storages.errors import StorageError
+from storages.fields import SecretField, secret_names
+
+
+
+class VisibleProject(serializers.PrimaryKeyRelatedField):
+    """A project of the caller's organization; any other counts as absent."""
+
+    def get_queryset(self) -> Any:
+        return visible_projects(self.context["request"].user) if "request" in self.context else Project.objects.none()
+
+
+class StorageSerializer(serializers.ModelSerializer):
+    """Label Studio's fields of a storage. Server-managed ones are derived from the newest run and ignored on input."""
+
+    type = serializers.CharField(read_only=True)
+    project = VisibleProject()
+    last_sync = serializers.DateTimeField(read_only=True, allow_null=True, help_text="Last sync finished time")
+    last_sync_count = serializers.IntegerField(read_only=True, allow_null=True, help_text="Count of tasks synced last time")
+    last_sync_job = serializers.CharField(read_only=True, allow_null=True, help_text="Last sync job ID")
+    status = serializers.ChoiceField(choices=status.State.choices, read_only=True)
+    traceback = serializers.CharField(read_only=True, allow_null=True, help_text="What went wrong in the last sync, in words")
+    meta = serializers.DictField(read_only=True, help_text="Times and counters of the last sync")
+
+    class Meta:
+        exclude = ("run",)
+
+    def build_standard_field(self, field_name: str, model_field: Any) -> tuple[type, dict]:
+        field_class, options = super().build_standard_field(field_name, model_field)
+        if isinstance(model_field, SecretField):
+            options.update(write_only=True, trim_whitespace=True, style={"input_type": "password"})
+        return field_class, options
+
+    def get_extra_kwargs(self) -> dict:
+        return {name: dict(options) for name, options in getattr(self.Meta, "extra_kwargs", {}).items()}
+
+    def to_representation(self, storage: Storage) -> dict[str, Any]:
+        for name, value in status.summary(storage).items():
+            setattr(storage, name, value)
+        return super().to_representation(storage)
+
+    def validate_regex_filter(self, value: str | None) -> str | None:
+        try:
+            regex.compile(value or "")
+        except regex.error as error:
+            raise ValidationError(f"not a regular expression: {error}; to match every object leave it empty or use .*") from None
+        return value
+
+    def validate_project(self, project: Project) -> Project:
+        if self.instance and self.instance.pk and self.instance.project_id != project.pk:
+            raise ValidationError("a storage cannot be moved to another project; create it there instead")
+        return project
+
+    def validate(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Keeps stored secrets, then checks the merged settings and the connection (unless ``check`` is False)."""
+        secrets = secret_names(self.Meta.model)
+        stored = self.instance
+        if stored is not None:
+            attributes = {k: v for k, v in attributes.items() if not (k in secrets and v == "")}
+            self._refuse_redirected_secret(stored, attributes, secrets)
+        if self.context.get("check", True):
+            self.check_connection(self.merged(attributes))
+        return attributes
+
+    def merged(self, attributes: dict[str, Any]) -> Storage:
+        """An unsaved storage with the stored settings overlaid by ``attributes``."""
+        storage = self.Meta.model()
+        if self.instance is not None:
+            for field in self.Meta.model._meta.concrete_fields:
+                setattr(storage, field.attname, getattr(self.instance, field.attname))
+        for name, value in attributes.items():
+            setattr(storage, name, value)
+        return storage
+
+    def _refuse_redirected_secret(self, stored: Storage, attributes: dict[str, Any], secrets: list[str]) -> None:
+        """A stored secret must not be sent to a host its owner did not enter it for."""
+        changed = [n for n in stored.secret_bound if n in attributes and (attributes[n] or "") != (getattr(stored, n) or "")]
+        kept = [name for name in secrets if getattr(stored, name) and name not in attributes]
+        if changed and kept:
+            message = f"enter the credentials ({', '.join(kept)}) again when changing {', '.join(changed)}"
+            raise ValidationError({name: [message] for name in changed})
+
+    def check_connection(self, storage: Storage) -> None:
+        """Raises the 400 that names what is wrong with the connection."""
+        try:
+            storage.verify()
+        except StorageError as error:
+            raise to_validation_error(error) from error

@@ -1,0 +1,94 @@
+"""Lists a storage and decides which objects count; the next page is fetched while this one is worked on."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import regex
+
+from storages.client import Client, ObjectInfo, Page
+from storages.errors import ConfigInvalid
+
+MATCH_TIMEOUT = 0.25  # seconds for one key; a pattern that takes longer would hold the worker for hours
+AHEAD = 2  # pages fetched in advance
+
+
+@dataclass
+class Scanned:
+    """The objects of one page that passed, how many did not, and those whose key cannot be stored."""
+
+    objects: list[ObjectInfo]
+    ignored: int
+    cursor: str
+    unstorable: list[str] = field(default_factory=list)
+
+
+def compile_filter(pattern: str | None, subject: Callable[[str], str]) -> Callable[[str], bool]:
+    """A test of keys: ``pattern`` matched from the start of ``subject(key)``, everything if it is empty.
+
+    Raises ConfigInvalid for a broken pattern, at once or (a catastrophic one) from the returned function.
+    """
+    if not pattern:
+        return lambda key: True
+    try:
+        match = regex.compile(pattern).match
+    except regex.error as error:
+        raise ConfigInvalid(f"not a regular expression: {error}", field="regex_filter") from None
+
+    def passes(key: str) -> bool:
+        try:
+            return match(subject(key), timeout=MATCH_TIMEOUT) is not None
+        except TimeoutError:
+            raise ConfigInvalid(
+                "the expression takes too long on some keys (nested repeats?); simplify it", field="regex_filter"
+            ) from None
+
+    return passes
+
+
+def storable(key: str) -> bool:
+    """Whether databases can hold the key: valid Unicode without NUL."""
+    return "\0" not in key and not any("\ud800" <= char <= "\udfff" for char in key) if not key.isascii() else "\0" not in key
+
+
+def scan(client: Client, *, recursive: bool, passes: Callable[[str], bool], after: str = "") -> Iterator[Scanned]:
+    """Page by page, what the storage holds under its root, filtered."""
+    for page in prefetched(client.list(recursive=recursive, after=after)):
+        kept = [item for item in page.objects if passes(item.key)]
+        good = [item for item in kept if storable(item.key)]
+        bad = [item.key for item in kept if not storable(item.key)] if len(good) < len(kept) else []
+        yield Scanned(good, len(page.objects) - len(kept), page.cursor, bad)
+
+
+def prefetched(pages: Iterator[Page]) -> Iterator[Page]:
+    """The same pages, produced by a thread that stays ``AHEAD`` of the consumer; its errors surface here."""
+    ready: queue.Queue[Page | BaseException | None] = queue.Queue(AHEAD)
+    stop = threading.Event()
+
+    def offer(item: Page | BaseException | None) -> None:
+        while not stop.is_set():
+            try:
+                return ready.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+
+    def produce() -> None:
+        try:
+            for page in pages:
+                offer(page)
+                if stop.is_set():
+                    return
+            offer(None)
+        except BaseException as error:  # noqa: BLE001 - handed over and raised in the consumer's thread
+            offer(error)
+
+    thread = threading.Thread(target=produce, name="list-ahead", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()

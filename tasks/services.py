@@ -1,0 +1,118 @@
+"""How tasks are born, in sets; knows nothing of HTTP or of where a task came from."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from django.db.models import F
+from django.utils import timezone
+
+from projects.jsontext import dump
+from projects.models import Project
+from tasks import signals
+from tasks.bulk import insert_rows, reserve_ids
+from tasks.deletion import delete_project, delete_tasks
+from tasks.drafts import AnnotationDraft, PredictionDraft, TaskDraft
+from tasks.models import Annotation, Prediction, Task
+
+__all__ = ["AnnotationDraft", "PredictionDraft", "TaskDraft", "create_tasks", "delete_project", "delete_tasks"]
+
+TASK_COLUMNS = (
+    "id project_id inner_id data meta created_at updated_at overlap allow_skip is_labeled"
+    " total_annotations cancelled_annotations total_predictions"
+).split()
+ANNOTATION_COLUMNS = (
+    "id task_id project_id result completed_by_id was_cancelled ground_truth created_at updated_at"
+    " updated_by_id draft_created_at lead_time import_id last_action bulk_created unique_id parent_prediction parent_annotation"
+).split()
+PREDICTION_COLUMNS = "task_id project_id result score model_version mislabeling created_at updated_at".split()
+
+
+def create_tasks(project: Project, drafts: Sequence[TaskDraft]) -> list[int]:
+    """Save ``drafts`` as tasks of ``project`` and return their ids in the same order: the only way tasks are born in bulk.
+
+    A dozen statements at most, whatever the number of drafts, in the caller's transaction, which holds the project's row from
+    here to its end. Raises Project.DoesNotExist when the project was deleted meanwhile, NotStorable for data that no database
+    takes (drafts of validation.parse_row never do), TransactionManagementError outside ``transaction.atomic()``.
+    """
+    if not drafts:
+        return []
+    first_inner_id, overlap = _claim(project.pk, drafts)
+    ids, now = reserve_ids(Task, len(drafts)), timezone.now()
+    insert_rows(Task, TASK_COLUMNS, _task_rows(project.pk, drafts, ids, first_inner_id, overlap, now))
+    finished = sum(len(draft.annotations) >= overlap for draft in drafts)
+    if finished:
+        Project.objects.filter(pk=project.pk).update(finished_task_number=F("finished_task_number") + finished)
+    pairs = list(zip(ids, drafts, strict=True))
+    insert_annotations(project.pk, [(task_id, annotation) for task_id, draft in pairs for annotation in draft.annotations])
+    insert_predictions(project.pk, [(task_id, prediction) for task_id, draft in pairs for prediction in draft.predictions])
+    return ids
+
+
+def insert_annotations(project_id: int, drafts: Sequence[tuple[int, AnnotationDraft]]) -> list[int]:
+    """Save ``(task id, draft)`` pairs and send annotations_changed once; return the ids. The counters are the caller's."""
+    if not drafts:
+        return []
+    ids = reserve_ids(Annotation, len(drafts))
+    insert_rows(Annotation, ANNOTATION_COLUMNS, _annotation_rows(project_id, drafts, ids, timezone.now()))
+    pairs = [(pk, task_id) for pk, (task_id, _) in zip(ids, drafts, strict=True)]
+    signals.annotations_changed.send(Annotation, project_id=project_id, pairs=pairs, deleted=False)
+    return ids
+
+
+def insert_predictions(project_id: int, drafts: Sequence[tuple[int, PredictionDraft]]) -> None:
+    """Save ``(task id, draft)`` pairs. The counters are the caller's."""
+    if drafts:
+        insert_rows(Prediction, PREDICTION_COLUMNS, _prediction_rows(project_id, drafts, timezone.now()))
+
+
+def _claim(project_id: int, drafts: Sequence[TaskDraft]) -> tuple[int, int]:
+    """Count the drafts in and take a block of inner ids: (first inner id, the project's maximum_annotations)."""
+    annotations = [annotation for draft in drafts for annotation in draft.annotations]
+    skipped = sum(annotation.was_cancelled for annotation in annotations)
+    delta = {
+        "last_inner_id": len(drafts),
+        "task_number": len(drafts),
+        "num_tasks_with_annotations": sum(any(not a.was_cancelled for a in draft.annotations) for draft in drafts),
+        "total_annotations_number": len(annotations) - skipped,
+        "skipped_annotations_number": skipped,
+        "ground_truth_number": sum(annotation.ground_truth for annotation in annotations),
+        "total_predictions_number": sum(len(draft.predictions) for draft in drafts),
+    }
+    rows = Project.objects.filter(pk=project_id)
+    if not rows.update(**{column: F(column) + amount for column, amount in delta.items() if amount}):
+        raise Project.DoesNotExist(f"project {project_id} was deleted while tasks were being added to it")
+    last, overlap = rows.values_list("last_inner_id", "maximum_annotations").get()
+    return last - len(drafts) + 1, overlap
+
+
+def _task_rows(
+    project_id: int, drafts: Sequence[TaskDraft], ids: Sequence[int], inner_id: int, overlap: int, now: datetime
+) -> Iterator[tuple]:
+    for inner_id, (task_id, draft) in enumerate(zip(ids, drafts, strict=True), inner_id):  # noqa: B020
+        data = draft.data_text or dump(draft.data)
+        meta = dump(draft.meta) if draft.meta else "{}"
+        total, skipped = len(draft.annotations), 0
+        if total:
+            skipped = sum(annotation.was_cancelled for annotation in draft.annotations)
+        yield (
+            *(task_id, project_id, inner_id, data, meta, now, now, overlap, draft.allow_skip, total >= overlap),
+            *(total - skipped, skipped, len(draft.predictions)),
+        )
+
+
+def _annotation_rows(
+    project_id: int, drafts: Sequence[tuple[int, AnnotationDraft]], ids: Sequence[int], now: datetime
+) -> Iterator[tuple]:
+    for annotation_id, (task_id, draft) in zip(ids, drafts, strict=True):
+        result = None if draft.result is None else dump(draft.result)
+        yield (
+            *(annotation_id, task_id, project_id, result, draft.completed_by, draft.was_cancelled, draft.ground_truth, now, now),
+            *(draft.updated_by, draft.draft_created_at, draft.lead_time, draft.import_id, draft.last_action),
+            *(draft.bulk_created, uuid.uuid4(), draft.parent_prediction, draft.parent_annotation),
+        )
+
+
+def _prediction_rows(project_id: int, drafts: Sequence[tuple[int, PredictionDraft]], now: datetime) -> Iterator[tuple]:
+    for task_id, draft in drafts:
+        yield task_id, project_id, dump(draft.result), draft.score, draft.model_version, 0.0, now, now

@@ -1,0 +1,187 @@
+"""One element of an import, whoever delivers it, becomes a TaskDraft or a reason why not; no database but the authors' list."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from json import JSONDecodeError, loads
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import is_aware
+
+from projects.jsontext import NotStorable, dump
+from tasks.authors import Authors
+from tasks.drafts import AnnotationDraft, PredictionDraft, TaskDraft
+from tasks.shapes import UNDEFINED
+
+BIGINT = 2**63 - 1
+_KINDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false", int: "a number", float: "a number"}
+
+
+class RowInvalid(ValueError):
+    """The element cannot become a task; the message says which member is wrong and what was expected."""
+
+
+def kind_of(value: Any) -> str:
+    """``value``'s JSON type in words."""
+    return _KINDS.get(type(value), "null")
+
+
+def parse_row(element: Any, authors: Authors, config: Mapping[str, Any] | None = None) -> TaskDraft:
+    """A draft of the task that ``element`` describes: ``{"data": {…}, …}`` or the bare data object itself.
+
+    ``config`` is label_config.parse's result; given, predictions may only name its control tags. Raises RowInvalid.
+    """
+    if type(element) is not dict:
+        raise RowInvalid(f"a task must be a JSON object, this is {kind_of(element)}")
+    data = element.get("data")
+    wrapped = type(data) is dict
+    draft = TaskDraft(data if wrapped else element)
+    try:
+        draft.data_text = dump(draft.data)
+        if "allow_skip" in element:
+            draft.allow_skip = _flag(element, "allow_skip", True)
+        if wrapped and element.get("meta"):
+            draft.meta = _meta(element["meta"])
+        if annotations := _list(element, "annotations", wrapped):
+            draft.annotations = [_annotation(item, authors, number) for number, item in enumerate(annotations)]
+        if predictions := _list(element, "predictions", wrapped):
+            draft.predictions = [parse_prediction(item, config, f"predictions[{n}]") for n, item in enumerate(predictions)]
+    except NotStorable as error:
+        raise RowInvalid(f"the task cannot be stored: {error}") from None
+    return draft
+
+
+def _list(element: dict, name: str, wrapped: bool) -> list:
+    value = element.get(name)
+    if value is None or value == []:
+        return []
+    if type(value) is not list:
+        raise RowInvalid(f"{name} must be a list, this is {kind_of(value)}")
+    if not wrapped:
+        raise RowInvalid(f"a task with {name} must hold its data under the key data, as an object")
+    return value
+
+
+def _meta(value: Any) -> dict:
+    if type(value) is not dict:
+        raise RowInvalid(f"meta must be an object, this is {kind_of(value)}")
+    dump(value)
+    return value
+
+
+def _flag(item: dict, name: str, default: bool, where: str = "") -> bool:
+    value = item.get(name)
+    if value is None:
+        return default
+    if type(value) is not bool:
+        raise RowInvalid(f"{where}{name} must be true or false, this is {kind_of(value)}")
+    return value
+
+
+def number(item: dict, name: str, where: str = "") -> float | None:
+    """The member as a finite float, None when absent or null. Raises RowInvalid."""
+    value = item.get(name)
+    if value is None:
+        return None
+    if type(value) not in (int, float) or abs(value) > 1e308 or not math.isfinite(value):
+        raise RowInvalid(f"{where}{name} must be a finite number")
+    return float(value)
+
+
+def _whole(item: dict, name: str, where: str) -> int | None:
+    value = item.get(name)
+    if value is None:
+        return None
+    if type(value) is not int or not -BIGINT <= value <= BIGINT:
+        raise RowInvalid(f"{where}{name} must be a whole number of at most 64 bits")
+    return value
+
+
+def _time(item: dict, name: str, where: str) -> datetime | None:
+    value = item.get(name)
+    if value is None:
+        return None
+    try:
+        parsed = parse_datetime(value) if type(value) is str else None
+    except ValueError:
+        parsed = None
+    if parsed is None or not is_aware(parsed):
+        raise RowInvalid(f"{where}{name} must be a time with an offset, such as 2026-01-31T12:00:00Z")
+    return parsed
+
+
+def parse_result(value: Any, where: str = "") -> list | None:
+    """An annotation's result: a list, the JSON text of one, or None. Raises RowInvalid."""
+    if type(value) is str:
+        try:
+            value = loads(value)
+        except (JSONDecodeError, RecursionError):
+            raise RowInvalid(f"{where}result is a string that is not JSON") from None
+    if value is not None and type(value) is not list:
+        raise RowInvalid(f"{where}result must be a list of regions, this is {kind_of(value)}")
+    try:
+        dump(value)
+    except NotStorable as error:
+        raise RowInvalid(f"{where}result cannot be stored: {error}") from None
+    return value
+
+
+def _annotation(item: Any, authors: Authors, position: int) -> AnnotationDraft:
+    where = f"annotations[{position}]."
+    if type(item) is not dict:
+        raise RowInvalid(f"annotations[{position}] must be an object, this is {kind_of(item)}")
+    try:
+        author = authors.resolve(item.get("completed_by"))
+    except LookupError as error:
+        raise RowInvalid(f"{where}completed_by: {error.args[0]}") from None
+    import_id = "import_id" if item.get("import_id") is not None else "id"
+    return AnnotationDraft(
+        result=parse_result(item.get("result"), where),
+        completed_by=author,
+        was_cancelled=_flag(item, "was_cancelled", False, where),
+        ground_truth=_flag(item, "ground_truth", False, where),
+        lead_time=number(item, "lead_time", where),
+        import_id=_whole(item, import_id, where),
+        draft_created_at=_time(item, "draft_created_at", where),
+        parent_prediction=_whole(item, "parent_prediction", where),
+        parent_annotation=_whole(item, "parent_annotation", where),
+    )
+
+
+def parse_prediction(item: Any, config: Mapping[str, Any] | None, where: str) -> PredictionDraft:
+    """A prediction from ``{"result": …, "score"?, "model_version"?}``. Raises RowInvalid, naming ``where``."""
+    if type(item) is not dict:
+        raise RowInvalid(f"{where} must be an object, this is {kind_of(item)}")
+    if item.get("result") is None:
+        raise RowInvalid(f"{where} needs a result")
+    version = item.get("model_version")
+    if version is not None and type(version) is not str:
+        raise RowInvalid(f"{where}.model_version must be a string")
+    check_control_tags(item["result"], config, where)
+    try:
+        dump([item["result"], version])
+    except NotStorable as error:
+        raise RowInvalid(f"{where} cannot be stored: {error}") from None
+    return PredictionDraft(item["result"], number(item, "score", f"{where}."), version or "")
+
+
+def check_control_tags(result: Any, config: Mapping[str, Any] | None, where: str) -> None:
+    """Refuse a result whose regions name control tags that the label config lacks; an empty config allows all."""
+    if not config or type(result) is not list:
+        return
+    for region in result:
+        name = region.get("from_name") if type(region) is dict else None
+        if name is not None and (type(name) is not str or name not in config):
+            known = ", ".join(config)
+            raise RowInvalid(f"{where}: from_name {str(name)[:100]!r} is no control tag of the label config (it has {known})")
+
+
+def check_data_keys(data: Mapping[str, Any], keys: Sequence[str]) -> None:
+    """Refuse task data that lacks a key the label config shows. Raises RowInvalid naming the keys.
+
+    Whole-object data (``$undefined$``) stands for any key.
+    """
+    missing = [key for key in keys if key not in data] if UNDEFINED not in data else []
+    if missing:
+        raise RowInvalid(f"data lacks {', '.join(map(repr, missing))}, which the project's label config shows")

@@ -1,0 +1,170 @@
+"""What every backend must do the same: the contract of storages.client.Client, asserted on a real container."""
+
+import pickle
+
+import pytest
+
+from storages.errors import NotFound, RangeNotSatisfiable, Unsupported
+from tests.backends.harness import Harness
+
+BODY = bytes(range(100))
+
+
+def names(box: Harness, client, **options) -> list[str]:
+    start = len(box.key(""))
+    options = {"recursive": True} | options
+    return [item.key[start:].lstrip("/") if box.name == "localfiles" else item.key for page in client.list(**options) for item in page.objects]
+
+
+def test_a_listing_takes_several_pages_and_gives_every_object_once(box):
+    wanted = [f"p/{number:02}.txt" for number in range(11)]
+    for name in wanted:
+        box.put(name, b"x")
+    pages = list(box.client("p/").list(recursive=True))
+    assert len(pages) >= 3
+    assert names(box, box.client("p/")) == wanted
+
+
+def test_a_prefix_is_a_folder_and_not_the_beginning_of_a_name(box):
+    for name in ("data/a.txt", "data/sub/b.txt", "data-private/c.txt", "data.txt"):
+        box.put(name, b"x")
+    assert names(box, box.client("data/")) == ["data/a.txt", "data/sub/b.txt"]
+
+
+def test_without_recursion_only_direct_children_are_listed(box):
+    for name in ("r/a.txt", "r/sub/b.txt", "r/sub/deep/c.txt", "r/z.txt"):
+        box.put(name, b"x")
+    assert names(box, box.client("r/"), recursive=False) == ["r/a.txt", "r/z.txt"]
+
+
+def test_a_listing_resumes_behind_a_cursor(box):
+    wanted = [f"c/{number:02}.txt" for number in range(11)]
+    for name in wanted:
+        box.put(name, b"x")
+    first = next(iter(box.client("c/").list(recursive=True)))
+    rest = names(box, box.client("c/"), after=first.cursor)
+    seen = len(first.objects)
+    assert 0 < seen < 11
+    assert rest == wanted[seen:]
+
+
+def test_an_empty_container_lists_nothing(box):
+    assert names(box, box.client()) == []
+
+
+def test_a_listing_tells_size_time_and_a_validator_that_changes_with_the_content(box):
+    box.put("one.txt", b"12345")
+    [page] = box.client().list(recursive=True)
+    before = page.objects[0]
+    assert (before.size, before.modified.tzinfo is not None, bool(before.etag)) == (5, True, True)
+    box.put("one.txt", b"123456")
+    assert box.client().stat(box.key("one.txt")).etag != before.etag
+
+
+def test_hostile_names_survive_list_stat_open_write_and_uri(box):
+    client = box.client("h/")
+    for number, name in enumerate(box.hostile):
+        client.write(box.key("h/" + name), str(number).encode())
+    assert sorted(names(box, client)) == sorted("h/" + name for name in box.hostile)
+    for number, name in enumerate(box.hostile):
+        key = box.key("h/" + name)
+        with client.open(key) as stream:
+            assert stream.read(-1) == str(number).encode()
+        assert client.stat(key).size == len(str(number))
+        assert box.get("h/" + name) == str(number).encode()
+
+
+def test_a_uri_leads_back_to_its_key_and_no_further_than_the_root(box):
+    client = box.client("u/")
+    if not client.scheme or client.scheme == "file":
+        assert client.key_of(client.uri(box.key("u/a.txt"))) is None
+        return
+    for name in box.hostile:
+        assert client.key_of(client.uri(box.key("u/" + name))) == box.key("u/" + name)
+    assert client.key_of(client.uri("u-private/a.txt")) is None
+    assert client.key_of("other://data/u/a.txt") is None
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "wanted"),
+    [(0, None, BODY), (0, 0, BODY[:1]), (99, 99, BODY[99:]), (99, None, BODY[99:]), (10, 19, BODY[10:20]), (90, 200, BODY[90:]), (1, 98, BODY[1:99])],
+)  # fmt: skip
+def test_ranges_are_inclusive_and_clipped_to_the_end(box, start, end, wanted):
+    box.put("r.bin", BODY)
+    with box.client().open(box.key("r.bin"), start, end) as stream:
+        assert (stream.start, stream.length, stream.info.size) == (start, len(wanted), 100)
+        assert stream.read(-1) == wanted
+
+
+def test_a_range_behind_the_end_is_refused_with_the_size(box):
+    box.put("r.bin", BODY)
+    with pytest.raises(RangeNotSatisfiable) as refused:
+        box.client().open(box.key("r.bin"), 100)
+    assert refused.value.size == 100
+
+
+def test_an_empty_object_opens_as_nothing(box):
+    box.put("empty", b"")
+    for end in (None, 0):
+        with box.client().open(box.key("empty"), 0, end) as stream:
+            assert (stream.read(-1), stream.length, stream.info.size) == (b"", 0, 0)
+
+
+def test_a_stream_can_be_read_in_pieces_and_closed_in_the_middle(box):
+    box.put("big", b"z" * 300_000)
+    stream = box.client().open(box.key("big"))
+    assert stream.read(1000) == b"z" * 1000
+    stream.close()
+    with box.client().open(box.key("big"), 5, 104) as stream:
+        assert b"".join(iter(lambda: stream.read(30), b"")) == b"z" * 100
+
+
+@pytest.mark.parametrize("verb", ["stat", "open"])
+def test_a_missing_object_is_not_found(box, verb):
+    with pytest.raises(NotFound):
+        getattr(box.client(), verb)(box.key("missing"))
+
+
+def test_a_write_replaces_the_object_and_makes_its_folders(box):
+    client = box.client()
+    for body in (b'{"a":1}', b"{}"):
+        client.write(box.key("deep/er/1.json"), body)
+        assert box.get("deep/er/1.json") == body
+
+
+def test_deleting_twice_is_no_error(box):
+    box.put("gone", b"x")
+    for _ in range(2):
+        box.client().delete(box.key("gone"))
+    assert box.get("gone") is None
+
+
+def test_presign_gives_a_url_or_says_that_it_cannot(box):
+    import urllib3
+
+    box.put("m/a b+c.png", BODY)
+    client = box.client()
+    if not client.capabilities.presign:
+        with pytest.raises(Unsupported):
+            client.presign(box.key("m/a b+c.png"), 60)
+        return
+    answer = urllib3.request("GET", client.presign(box.key("m/a b+c.png"), 60), headers={"Range": "bytes=5-9"})
+    assert (answer.status, answer.data, answer.headers["Content-Type"]) == (206, BODY[5:10], "image/png")
+
+
+def test_the_connection_check_tries_every_verb_and_leaves_nothing_behind(box):
+    client = box.client("t/")
+    probes = client.check(write=True, delete=True)
+    assert [(probe.verb, probe.error) for probe in probes] == [("list", None), ("write", None), ("delete", None)]
+    assert names(box, client) == []
+
+
+def test_neither_repr_nor_pickle_of_a_client_shows_a_secret(box):
+    client = box.client()
+    secrets = [value for name, value in box.settings().items() if "secret" in name or "key_id" in name]
+    shown = repr(client)
+    try:
+        shown += repr(pickle.dumps(client))
+    except (TypeError, pickle.PicklingError, AttributeError):
+        pass
+    assert not any(secret in shown for secret in secrets)

@@ -1,0 +1,59 @@
+"""The cast of every test: Alice owns the project, Bob is on her team, Charlie is a stranger with a team of his own."""
+
+import pytest
+from rest_framework.test import APIClient
+
+from projects.models import Project
+from users.models import Organization, OrganizationMember, User
+
+
+def make_user(email: str, organization: Organization) -> User:
+    user = User.objects.create_user(email, "secret-pass-1", active_organization=organization)
+    OrganizationMember.objects.create(user=user, organization=organization)
+    return user
+
+
+def client_of(user: User | None) -> APIClient:
+    """An API client signed in as ``user`` (not at all if None)."""
+    client = APIClient()
+    if user is not None:
+        client.force_authenticate(user)
+    return client
+
+
+@pytest.fixture
+def team(db) -> Organization:
+    return Organization.objects.create(title="Harbour")
+
+
+@pytest.fixture
+def alice(team) -> User:
+    return make_user("alice@harbour.example", team)
+
+
+@pytest.fixture
+def bob(team) -> User:
+    return make_user("bob@harbour.example", team)
+
+
+@pytest.fixture
+def charlie(db) -> User:
+    return make_user("charlie@elsewhere.example", Organization.objects.create(title="Elsewhere"))
+
+
+@pytest.fixture
+def api(alice) -> APIClient:
+    return client_of(alice)
+
+
+@pytest.fixture
+def stranger(charlie) -> APIClient:
+    return client_of(charlie)
+
+
+@pytest.fixture
+def project(alice) -> Project:
+    config = (
+        '<View><Image name="image" value="$image"/><Choices name="kind" toName="image"><Choice value="cat"/></Choices></View>'
+    )
+    return Project.objects.create(title="Ships", label_config=config, organization=alice.active_organization, created_by=alice)
