@@ -17,6 +17,15 @@ def _cipher(keys: tuple[str, ...]) -> MultiFernet:
     return MultiFernet([Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest())) for key in keys])
 
 
+def is_newest(ciphertext: str) -> bool:
+    """Whether the newest key opens ``ciphertext``, so that it will stay readable when the other keys go."""
+    try:
+        _cipher(tuple(settings.STORAGE_ENCRYPTION_KEYS[:1])).decrypt(ciphertext.encode())
+    except InvalidToken:
+        return False
+    return True
+
+
 def encrypt(text: str) -> str:
     """Ciphertext of ``text`` under the newest key; two calls never give the same value."""
     return _cipher(tuple(settings.STORAGE_ENCRYPTION_KEYS)).encrypt(text.encode()).decode()
@@ -29,7 +38,7 @@ def decrypt(ciphertext: str) -> str:
     except InvalidToken:
         raise DecryptionFailed(
             "a stored credential was encrypted with a key that STORAGE_ENCRYPTION_KEYS no longer holds; "
-            "put the old key back at the end of the list, or enter the credential again"
+            "put the old key back at the end of the list, or run manage.py rotate_secrets --clear-unreadable and enter it again"
         ) from None
 
 

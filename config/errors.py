@@ -37,6 +37,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's EXCEPTION_HANDLER: any exception of a view becomes an envelope; ours are logged under the envelope's id."""
     if isinstance(error, StorageError):
         error = to_api_exception(error)
+    elif isinstance(error, RecursionError):
+        error = exceptions.ParseError("the body is nested too deeply")
     elif isinstance(error, DecryptionFailed):
         error = exceptions.APIException(str(error))
         error.status_code = status.HTTP_503_SERVICE_UNAVAILABLE

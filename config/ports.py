@@ -37,13 +37,25 @@ def why_not(host: str, port: int) -> str:
     return ""
 
 
-def answers(host: str, port: int, seconds: float, wait: Callable[[float], None] = time.sleep) -> bool:
-    """Whether something accepts connections within ``seconds``; ``wait`` pauses between two attempts."""
+def answers(host: str, port: int, seconds: float, wait: Callable[[float], None] = time.sleep, path: str = "") -> bool:
+    """Whether a server accepts connections, or answers 200 to a GET of ``path``, within ``seconds``.
+
+    ``wait`` pauses between two attempts and may raise to give up.
+    """
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        with socket.socket(_family(host)) as probe:
-            probe.settimeout(1.0)
-            if probe.connect_ex((host, port)) == 0:
-                return True
+        if _answers_now(host, port, path):
+            return True
         wait(0.1)
     return False
+
+
+def _answers_now(host: str, port: int, path: str) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=2.0) as connection:
+            if not path:
+                return True
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            return connection.recv(64).startswith(b"HTTP/1.1 200 ")
+    except OSError:
+        return False

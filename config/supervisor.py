@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 PR_SET_PDEATHSIG = 1  # prctl(2): signal sent to this process when the thread that created it ends
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -38,11 +40,15 @@ def die_with_parent(parent: int, sig: signal.Signals = signal.SIGKILL) -> None:
 
 @dataclass(frozen=True)
 class Service:
-    """One process to keep alive. ``stdin`` is written to it at each start; the ``last`` ones stop after all others."""
+    """One process to keep alive; those marked ``last`` stop after all others.
+
+    ``stdin`` is written to it at each start; what it prints goes to ``log`` instead of our own output.
+    """
 
     name: str
     command: tuple[str, ...]
     stdin: str = ""
+    log: Path | None = None
     last: bool = False
 
 
@@ -134,10 +140,15 @@ class Supervisor:
 
     def _start(self, child: _Child) -> None:
         service, child.started = child.service, time.monotonic()
-        child.process = self._spawn(service.command, stdin=subprocess.PIPE if service.stdin else subprocess.DEVNULL)
+        stdin = subprocess.PIPE if service.stdin else subprocess.DEVNULL
+        with service.log.open("a") if service.log else nullcontext() as log:
+            child.process = self._spawn(service.command, stdin=stdin, stdout=log, stderr=log)
         if service.stdin:
-            child.process.stdin.write(service.stdin)
-            child.process.stdin.close()
+            try:
+                child.process.stdin.write(service.stdin)
+                child.process.stdin.close()
+            except BrokenPipeError:
+                pass  # it ended at once; watch() sees that
 
     def _delay(self, child: _Child, now: float) -> None:
         code = child.process.returncode
@@ -147,7 +158,7 @@ class Supervisor:
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
         self.say(f"{child.service.name} {how}; starting again in {pause:g} s")
 
-    def _spawn(self, command: tuple[str, ...], **streams: int) -> subprocess.Popen:
+    def _spawn(self, command: tuple[str, ...], **streams: int | IO[str] | None) -> subprocess.Popen:
         """In a session of its own: Ctrl-C reaches only this process, which then stops the children in order."""
         parent, mask = os.getpid(), self.mask
 

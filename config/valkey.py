@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from config.ports import free_port
 
-FILE = "valkey.url"
+FILE, LOG = "valkey.url", "valkey.log"
 
 
 def remembered_url(data_dir: Path) -> str:
@@ -49,7 +49,16 @@ def server_command() -> tuple[str, ...]:
 def server_config(url: str) -> str:
     """Configuration lines for the server behind ``url``; for its standard input, so that ``ps`` shows no password."""
     parts = urlsplit(url)
-    return f'bind {parts.hostname}\nport {parts.port}\nrequirepass {parts.password}\nsave ""\nappendonly no\nloglevel warning\n'
+    lines = (
+        f"bind {parts.hostname}",
+        f"port {parts.port}",
+        f"requirepass {parts.password}",
+        'save ""',
+        "appendonly no",
+        "loglevel warning",
+        "set-proc-title no",  # a title would overwrite the environment that /proc shows of the process
+    )
+    return "\n".join(lines) + "\n"
 
 
 def address(url: str) -> tuple[str, int]:

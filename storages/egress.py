@@ -15,7 +15,6 @@ from django.conf import settings
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
-from urllib3.util.connection import allowed_gai_family
 
 from storages.errors import ConfigInvalid, EgressDenied, Unavailable
 
@@ -26,7 +25,9 @@ RESERVED = [
     for block in (
         "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 "
         "192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 "
-        "::/128 ::1/128 64:ff9b::/96 64:ff9b:1::/48 100::/64 2001::/32 2001:db8::/32 2002::/16 fc00::/7 fe80::/10 ff00::/8"
+        # ::/96 holds ::, ::1 and IPv4-compatible addresses; fec0::/10 is the old site-local space (RFC 3879)
+        "::/96 64:ff9b::/96 64:ff9b:1::/48 100::/64 2001::/32 2001:db8::/32 2002::/16 fc00::/7 fe80::/10 fec0::/10 ff00::/8 "
+        "168.63.129.16/32"  # Azure's WireServer: a public number that only a virtual machine's own host answers
     ).split()
 ]
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 20  # seconds; protocols.md §0.10: SDK defaults take 85–120 s to notice a dead host
@@ -46,7 +47,7 @@ def reserved_block(address: str) -> str | None:
 def resolve(host: str, port: int) -> list[str]:
     """The addresses of ``host``, all of them vetted. Raises EgressDenied, or Unavailable if the name has none."""
     try:
-        found = socket.getaddrinfo(host.strip("[]"), port, allowed_gai_family(), socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host.strip("[]"), port, socket.AF_UNSPEC, socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise Unavailable(f"Could not reach {host}: the name cannot be resolved; check its spelling and the DNS") from None
     addresses = list(dict.fromkeys(str(item[4][0]) for item in found))

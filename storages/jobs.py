@@ -16,6 +16,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 from rq.exceptions import DuplicateJobError
 
+from config.crypto import DecryptionFailed
 from projects.label_config import first_data_key, parse
 from storages import deliver, outbox, status
 from storages.base import ExportStorage, ImportStorage, Storage
@@ -132,15 +133,15 @@ def run_export(run_id: int) -> None:
 
 def deliver_outbox(storage_id: int) -> None:
     """The job that delivers what is due for one target; failures are tried again later, for as long as it takes."""
-    storage = ExportStorage.objects.with_backend().filter(pk=storage_id).first()
-    if storage is None:
+    target = ExportStorage.objects.filter(pk=storage_id).first()
+    if target is None:
         return
-    storage = storage.concrete()
     try:
+        storage = target.concrete()
         client = storage.client()
-    except StorageError as error:
-        log.warning("target %s cannot be written to: %s", storage, error)
-        outbox.postpone(outbox.claim(storage), keep_run=True)
+    except (StorageError, DecryptionFailed) as error:
+        log.warning("target %s cannot be written to: %s", storage_id, error)
+        outbox.postpone(outbox.claim(target), keep_run=True)
         return
     while items := outbox.claim(storage):
         failed = deliver.deliver_chunk(storage, client, items)
@@ -192,8 +193,8 @@ def _kept(run: Run, lease: str) -> Iterator[None]:
         status.complete(run, lease)
     except status.LeaseLost:
         log.warning("run %s was ended by somebody else; its uncommitted batch is dropped", run.pk)
-    except StorageError as error:
-        status.fail(run, code=error.code, message=str(error), lease=lease)
+    except (StorageError, DecryptionFailed) as error:
+        status.fail(run, code=getattr(error, "code", "decryption"), message=str(error), lease=lease)
     except Exception:  # noqa: BLE001 - the job boundary
         log.exception("run %s failed", run.pk)
         status.fail(

@@ -32,9 +32,10 @@ def record(project_id: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
     targets = list(ExportStorage.objects.filter(project_id=project_id).order_by().values_list("id", flat=True))
     if targets:
         place = 1 if form() is Form.TASK else 0
-        subjects = list(dict.fromkeys(pair[place] for pair in pairs))
-        for start in range(0, len(subjects), 500):
-            _upsert([(target, subject) for target in targets for subject in subjects[start : start + 500]])
+        subjects = sorted({pair[place] for pair in pairs})
+        rows = [(target, subject) for target in sorted(targets) for subject in subjects]  # one order for all: no deadlock
+        for start in range(0, len(rows), 500):
+            _upsert(rows[start : start + 500])
     return targets
 
 
@@ -61,7 +62,7 @@ def record_all(run: ExportRun) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table} (storage_id, form, subject, version, claim, due, attempts, run_id) "  # noqa: S608
-            f"SELECT DISTINCT %s, %s, {column}, 1, '', %s, 0, %s FROM {source} WHERE project_id = %s "
+            f"SELECT DISTINCT %s, %s, {column}, 1, '', %s, 0, %s FROM {source} WHERE project_id = %s ORDER BY {column} "
             f"ON CONFLICT (storage_id, form, subject) DO UPDATE SET version = {table}.version + 1, attempts = 0, "
             f"run_id = excluded.run_id, due = CASE WHEN {table}.claim = '' THEN excluded.due ELSE {table}.due END",
             [run.storage_id, form().value, now, run.pk, run.storage.project_id],

@@ -6,6 +6,7 @@ A backend's own serializer only names its model; everything here is derived from
 from typing import Any
 
 import regex
+from django.http import Http404
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
@@ -16,7 +17,6 @@ from storages.api.errors import to_validation_error
 from storages.base import Storage
 from storages.errors import StorageError
 from storages.fields import SecretField, secret_names
-
 
 
 class VisibleProject(serializers.PrimaryKeyRelatedField):
@@ -77,6 +77,14 @@ class StorageSerializer(serializers.ModelSerializer):
         if self.context.get("check", True):
             self.check_connection(self.merged(attributes))
         return attributes
+
+    def update(self, storage: Storage, attributes: dict[str, Any]) -> Storage:
+        """Writes what was sent and nothing else: a sync or a key rotation may have changed the row meanwhile. 404 if it is gone."""
+        if attributes and not type(storage).objects.filter(pk=storage.pk).update(**attributes):
+            raise Http404("The storage was deleted meanwhile.")
+        for name, value in attributes.items():
+            setattr(storage, name, value)
+        return storage
 
     def merged(self, attributes: dict[str, Any]) -> Storage:
         """An unsaved storage with the stored settings overlaid by ``attributes``."""

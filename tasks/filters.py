@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
-from django.db.models import Q, QuerySet
-from django.db.models.fields.json import KeyTextTransform
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Func, Q, QuerySet, TextField, Value
+from django.db.models.sql.compiler import SQLCompiler
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_aware
 from rest_framework.exceptions import ValidationError
@@ -27,6 +28,21 @@ COMPARISONS = {
 }
 TEXT = {"equal": "exact", "contains": "icontains"}
 MAX_ITEMS = 50
+
+
+class DataText(Func):
+    """The value of one data key as text: ``DataText("data", Value(key))``.
+
+    Django's own key lookup takes digits for list positions and, on SQLite, misses keys that JSON may write in two ways.
+    """
+
+    template = "(%(expressions)s)"
+    arg_joiner = " ->> "
+    output_field = TextField()
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> tuple[str, Any]:
+        template = "(SELECT CAST(value AS TEXT) FROM json_each(%(expressions)s))"
+        return self.as_sql(compiler, connection, template=template, arg_joiner=") WHERE key = (", **context)
 
 
 def invalid(message: str) -> ValidationError:
@@ -53,7 +69,7 @@ def filter_tasks(tasks: QuerySet[Task], filters: Any) -> QuerySet[Task]:
         column, name, value = _read(item)
         if column.startswith("data."):
             alias = f"data_value_{position}"
-            tasks = tasks.alias(**{alias: KeyTextTransform(column.removeprefix("data."), "data")})
+            tasks = tasks.alias(**{alias: DataText("data", Value(column.removeprefix("data.")))})
             conditions.append(_text_condition(alias, name, value))
         else:
             conditions.append(_condition(column, name, value))

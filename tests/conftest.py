@@ -21,6 +21,12 @@ def client_of(user: User | None) -> APIClient:
     return client
 
 
+@pytest.fixture(autouse=True)
+def fast_passwords(settings) -> None:
+    """A real password hash takes 0.3 s a user."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def team(db) -> Organization:
     return Organization.objects.create(title="Harbour")

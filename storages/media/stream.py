@@ -64,7 +64,7 @@ class Body:
 
 
 def respond(request: HttpRequest, client: Client, key: str, storage_id: int) -> HttpResponseBase:
-    """The answer to a GET or HEAD of ``key``: 200, 206 or 304. Raises StorageError (RangeNotSatisfiable: 416), PreconditionFailed.
+    """The answer to a GET or HEAD of ``key``: 200, 206 or 304. Raises StorageError, PreconditionFailed.
 
     At most one stat and one open; a GET with a plain or no Range needs no stat. HEAD ignores Range (RFC 9110 §14.2).
     """
@@ -80,12 +80,15 @@ def respond(request: HttpRequest, client: Client, key: str, storage_id: int) -> 
         if request.method != "GET":
             return _described(HttpResponse(headers={"Content-Length": str(info.size)}), info, storage_id)
         offsets = _offsets(request, asked, info, storage_id)
-        return _send(_open_same(client, key, offsets, info, storage_id), offsets is not None, storage_id)
-    return _send(client.open(key, *(offsets or ())), offsets is not None, storage_id)
+        stream = _open_same(client, key, offsets, info, storage_id)
+    else:
+        stream = client.open(key, *(offsets or ()))
+    _limit_sending(request)
+    return _send(stream, offsets is not None, storage_id)
 
 
 def etag(info: ObjectInfo, storage_id: int) -> str:
-    """A strong validator (unquoted) that changes with the object's version and its storage; "" if nothing tells versions apart."""
+    """A strong validator (unquoted) that changes with the object's version; "" if nothing tells versions apart."""
     version = info.etag or (info.modified.isoformat() if info.modified else "")
     if not version:
         return ""
@@ -109,6 +112,12 @@ def _open_same(client: Client, key: str, offsets: tuple[int, int] | None, info: 
         stream.close()
         raise Unavailable(f"{key} was replaced while it was read; try again")
     return stream
+
+
+def _limit_sending(request: HttpRequest) -> None:
+    """A browser that stops reading must not keep a thread and an upstream connection: sending a buffer gets a time limit."""
+    if connection := request.META.get("gunicorn.socket"):
+        connection.settimeout(settings.RESOLVER_PROXY_TIMEOUT)
 
 
 def _send(stream: ObjectStream, partial: bool, storage_id: int) -> HttpResponseBase:

@@ -1,8 +1,7 @@
-"""Who may read which object: a permitted request is answered with a signed URL or with the bytes, nothing else is decided here."""
+"""Who may read which object; a permitted request is answered with a signed URL or handed on to be streamed."""
 
 from typing import Any
 
-from django.conf import settings
 from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -20,7 +19,7 @@ from storages.backends import schemes
 from storages.errors import RangeNotSatisfiable, Unsupported
 from storages.links import ImportLink
 from storages.media import uris
-from storages.media.resolve import Source, Sources, choose, load_sources
+from storages.media.resolve import Sources, choose, load_sources
 from storages.media.stream import respond
 from tasks.models import Task
 
@@ -61,11 +60,6 @@ class MediaView(APIView):
             response["Content-Range"] = f"bytes */{exc.size}"
         return response
 
-    def stream(self, request: Request, source: Source, key: str) -> HttpResponseBase:
-        if connection := request.META.get("gunicorn.socket"):
-            connection.settimeout(settings.RESOLVER_PROXY_TIMEOUT)  # a browser that stops reading must not keep the thread
-        return respond(request, source.client, key, source.storage.pk)
-
     def serve(self, request: Request, candidates: list[str], sources: Sources, own: int | None = None) -> HttpResponseBase:
         """The answer for the first of ``candidates`` that a source holds. Raises NotFound, StorageError."""
         found = next((held for uri in candidates if (held := choose(uri, sources.usable, own))), None)
@@ -83,7 +77,7 @@ class MediaView(APIView):
                 return see_other(source.client.presign(key, ttl), ttl)
             except Unsupported:
                 pass  # this client cannot sign: the proxy serves what a redirect would have
-        return self.stream(request, source, key)
+        return respond(request, source.client, key, source.storage.pk)
 
 
 class TaskMedia(MediaView):

@@ -7,7 +7,16 @@ from typing import Any
 from storages.client import Client
 from tests.fakes.s3 import S3Fake
 
-HOSTILE = ["a b.txt", "q?x=1&y#z.txt", "100%25.txt", "plus+plus.txt", "ünï-日本.txt", "dots..txt", "'quote'\".txt", "semi;colon.txt"]
+HOSTILE = [
+    "a b.txt",
+    "q?x=1&y#z.txt",
+    "100%25.txt",
+    "plus+plus.txt",
+    "ünï-日本.txt",
+    "dots..txt",
+    "'quote'\".txt",
+    "semi;colon.txt",
+]
 
 
 class Harness(ABC):

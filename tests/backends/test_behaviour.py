@@ -13,7 +13,11 @@ BODY = bytes(range(100))
 def names(box: Harness, client, **options) -> list[str]:
     start = len(box.key(""))
     options = {"recursive": True} | options
-    return [item.key[start:].lstrip("/") if box.name == "localfiles" else item.key for page in client.list(**options) for item in page.objects]
+    return [
+        item.key[start:].lstrip("/") if box.name == "localfiles" else item.key
+        for page in client.list(**options)
+        for item in page.objects
+    ]
 
 
 def test_a_listing_takes_several_pages_and_gives_every_object_once(box):

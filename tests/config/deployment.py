@@ -15,11 +15,8 @@ def settings_names(config: Path) -> set[str]:
     names = set()
     for file in config.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if (
-                isinstance(node, ast.Call)
-                and ast.unparse(node.func).startswith("env_")
-                and isinstance(node.args[0], ast.Constant)
-            ):
+            called = isinstance(node, ast.Call) and ast.unparse(node.func).startswith("env_") and node.args
+            if called and isinstance(node.args[0], ast.Constant):
                 name = str(node.args[0].value)
                 names |= {name, f"LABEL_STUDIO_{name}", f"{name}_FILE", f"LABEL_STUDIO_{name}_FILE"}
     return names

@@ -42,7 +42,7 @@ def test_the_web_server_is_started_alike_everywhere() -> None:
     from config.management.commands.up import WEB
 
     command = OURS["web"]["command"]
-    assert list(WEB.command[3:]) == command[1:] and str(command).replace("'", '"') in DOCKERFILE
+    assert list(WEB.command[3:6]) == command[1:] and str(command).replace("'", '"') in DOCKERFILE
     importlib.import_module(command[2].removeprefix("python:"))
     module, name = command[3].split(":")
     assert hasattr(importlib.import_module(module), name)

@@ -53,7 +53,7 @@ def test_its_password_is_on_no_command_line(server: tuple[str, Path]) -> None:
     assert not [line for line in lines if urlsplit(url).password.encode() in line]
 
 
-def test_it_leaves_no_file(server: tuple[str, Path]) -> None:
+def test_it_leaves_no_data(server: tuple[str, Path]) -> None:
     url, data_dir = server
     client = Redis.from_url(url)
     client.set("a", 1)

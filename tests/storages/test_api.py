@@ -51,7 +51,15 @@ def test_form_urlencoded_and_multipart_bodies_are_accepted(api, s3_settings):
 
 
 def test_server_managed_fields_are_ignored_on_input(api, s3_settings):
-    forged = {"id": 77, "type": "gcs", "status": "completed", "last_sync_count": 9, "meta": {"x": 1}, "traceback": "t", "last_sync_job": "j"}
+    forged = {
+        "id": 77,
+        "type": "gcs",
+        "status": "completed",
+        "last_sync_count": 9,
+        "meta": {"x": 1},
+        "traceback": "t",
+        "last_sync_job": "j",
+    }
     created = api.post("/api/storages/s3/", s3_settings | forged).json()
     assert (created["type"], created["status"], created["meta"], created["traceback"]) == ("s3", "initialized", {}, None)
     assert created["id"] != 77
@@ -169,7 +177,9 @@ def test_the_listing_needs_a_project_and_unknown_ones_are_404(api, s3_settings, 
     envelope(stranger.get("/api/storages/s3/", {"project": s3_settings["project"]}), 404)
 
 
-def test_cross_storage_lists_give_all_types_in_two_queries_whatever_their_number(api, s3_settings, project, documents, django_assert_num_queries):
+def test_cross_storage_lists_give_all_types_in_two_queries_whatever_their_number(
+    api, s3_settings, project, documents, django_assert_num_queries
+):
     for number in range(4):
         api.post("/api/storages/localfiles/", {"project": project.pk, "path": str(documents), "title": str(number)})
         api.post("/api/storages/s3/", s3_settings | {"title": str(number)})

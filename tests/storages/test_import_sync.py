@@ -151,10 +151,17 @@ def test_deleting_a_storage_keeps_its_tasks(s3, s3_settings, create, sync, proje
     storage = create("s3", s3_settings)
     sync("s3", storage["id"])
     assert api.delete(f"/api/storages/s3/{storage['id']}").status_code == 204
-    assert (Task.objects.count(), ImportLink.objects.count(), ObjectState.objects.count(), ImportRun.objects.count()) == (1, 0, 0, 0)
+    assert (Task.objects.count(), ImportLink.objects.count(), ObjectState.objects.count(), ImportRun.objects.count()) == (
+        1,
+        0,
+        0,
+        0,
+    )
 
 
-def test_ten_thousand_new_tasks_cost_at_most_one_statement_per_ten_tasks(s3, s3_settings, create, api, work, project, monkeypatch):
+def test_ten_thousand_new_tasks_cost_at_most_one_statement_per_ten_tasks(
+    s3, s3_settings, create, api, work, project, monkeypatch
+):
     for number in range(1500):
         s3.put("data", f"n/{number:05}.png", b"x")
     storage = create("s3", s3_settings, use_blob_urls=True, recursive_scan=True)
@@ -165,7 +172,9 @@ def test_ten_thousand_new_tasks_cost_at_most_one_statement_per_ten_tasks(s3, s3_
     assert len(captured) <= 1500 * 0.1
 
 
-def test_a_listing_that_fails_in_the_middle_keeps_what_was_committed_and_goes_on_next_time(s3, s3_settings, create, sync, project, api, work):
+def test_a_listing_that_fails_in_the_middle_keeps_what_was_committed_and_goes_on_next_time(
+    s3, s3_settings, create, sync, project, api, work
+):
     for number in range(30):
         s3.put("data", f"{number:02}.png", b"x")
     storage = create("s3", s3_settings, use_blob_urls=True)

@@ -102,7 +102,7 @@ BAD_ELEMENTS = [
     ({"data": {}, "predictions": [{"result": [], "score": float("inf")}]}, "finite"),
     ({"data": {}, "predictions": [{"result": [], "model_version": 3}]}, "model_version must be a string"),
     ({"data": {}, "predictions": [{"result": [], "model_version": "\0"}]}, r"U\+0000"),
-    ({"data": {}, "predictions": [{"result": [{"from_name": "colour"}]}]}, "'colour' is no control tag .* it has kind"),
+    ({"data": {}, "predictions": [{"result": [{"from_name": "colour"}]}]}, "'colour' is no control tag .* has kind"),
     ({"data": {}, "predictions": [{"result": [{"from_name": []}]}]}, "no control tag"),
 ]
 

@@ -21,23 +21,3 @@ def send_with() -> SendWith:
         return client
 
     return build
-
-
-@pytest.fixture(autouse=True)
-def quick_passwords(settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one costs 0.3 s per user
-
-
-@pytest.fixture
-def key(alice: User) -> str:
-    return legacy_tokens.set_key(alice)
-
-
-@pytest.fixture
-def refresh(alice: User) -> str:
-    return personal_tokens.create_token(alice)
-
-
-@pytest.fixture
-def access(alice: User) -> str:
-    return personal_tokens.issue_access(alice)

@@ -16,7 +16,9 @@ from config.env import env_int, env_str
 from config.supervisor import Service, StopRequested, Supervisor, die_with_parent
 
 MANAGE = (sys.executable, "manage.py")
-WEB = Service("web", (sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "config.wsgi:application"))
+WEB = Service(
+    "web", (sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "config.wsgi:application", "--log-level", "warning")
+)
 SCHEDULER = Service("scheduler", (*MANAGE, "scheduler"))
 
 
@@ -59,7 +61,7 @@ class Command(BaseCommand):
             supervisor.add(Service(f"worker-{number}", (*MANAGE, "rqworker", "default", "low", "--verbosity", "0")))
         supervisor.add(SCHEDULER)
         local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-        if not ports.answers(local, port, 120, supervisor.wait):
+        if not ports.answers(local, port, 120, supervisor.wait, "/api/version/"):
             raise CommandError(f"the web server does not answer on {ports.joined(host, port)} after 120 s; see above")
         self.say(f"\nQuayside {settings.VERSION} is ready at {settings.HOST or f'http://{ports.joined(local, port)}'}\n{sign_in}")
 
@@ -70,10 +72,11 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(str(error)) from error
         url = valkey.choose_url(settings.DATA_DIR)
-        supervisor.add(Service("valkey", command, stdin=valkey.server_config(url), last=True))
+        log = settings.DATA_DIR / valkey.LOG
+        supervisor.add(Service("valkey", command, stdin=valkey.server_config(url), log=log, last=True))
         host, port = valkey.address(url)
         if not ports.answers(host, port, 20, supervisor.wait):
-            raise CommandError(f"the embedded Valkey does not answer on {host}:{port} after 20 s; see above")
+            raise CommandError(f"the embedded Valkey does not answer on {host}:{port} after 20 s; see {log}")
         supervisor.env["REDIS_URL"] = url
 
     def say(self, line: str) -> None:

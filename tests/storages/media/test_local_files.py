@@ -144,6 +144,14 @@ def test_another_organizations_storage_grants_nothing(api, stranger, charlie, da
     assert_refused(stranger.get(link(documents, "ds/1.png")))
 
 
+def test_each_file_is_served_by_the_storage_that_holds_it(api, dataset, directory, documents):
+    directory("ds/inner")
+    directory("second")
+    for name in ("ds/inner", "second"):
+        (documents / name / "2.png").write_bytes(PICTURE)
+        assert content(api.get(link(documents, f"{name}/2.png"))) == PICTURE
+
+
 def test_an_export_storage_grants_nothing(api, project, documents):
     from storages.backends import BACKENDS
 

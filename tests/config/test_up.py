@@ -1,0 +1,186 @@
+"""``manage.py up`` for real: a first run works, and whatever ends it or a part of it, nothing is left behind."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from redis import Redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from config import valkey
+from tests.config import jobs
+from tests.config.processes import MARK, alive, survivors, wait_until
+from tests.environment import free_port
+
+ROOT = Path(__file__).parents[2]
+SLOW = 180  # seconds a start may take on a machine that runs other tests meanwhile
+
+
+@dataclass
+class Up:
+    """A running ``manage.py up``."""
+
+    process: subprocess.Popen
+    mark: str
+    port: int
+    data_dir: Path
+    log: Path
+
+    def output(self) -> str:
+        return self.log.read_text()
+
+    def ready(self) -> "Up":
+        wait_until(lambda: "token:" in self.output() or self.process.poll() is not None, SLOW, "the service is ready")
+        assert self.process.poll() is None, self.output()
+        return self
+
+    def ended(self) -> str:
+        """Its output, once it and all its children are gone."""
+        self.process.wait(SLOW)
+        assert survivors(self.mark, 0) == {}
+        return self.output()
+
+    def pids(self, words: str) -> set[int]:
+        return {pid for pid, line in alive(self.mark).items() if words in line}
+
+    def get(self, path: str) -> dict | list:
+        token = re.search(r"^token: +(\S+)", self.output(), re.M)[1]
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"Authorization": f"Token {token}"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def run_job(self, note: Path) -> int:
+        """Has one of its workers run an endless job; the process id of the job."""
+        queue = Queue("low", connection=Redis.from_url(valkey.remembered_url(self.data_dir)), serializer=JSONSerializer)
+        note.unlink(missing_ok=True)
+        queue.enqueue(jobs.sleep, str(note))
+        wait_until(lambda: note.exists() and note.read_text(), 60, "the job runs")
+        return int(note.read_text())
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """DATABASE_URL of a database of our own on the suite's PostgreSQL; empty for SQLite."""
+    url, name = os.environ.get("DATABASE_URL", ""), f"up_{uuid.uuid4().hex}"
+    if url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        url = re.sub(r"/\w+(\?|$)", rf"/{name}\1", url)
+    yield url
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shared by the tests of this file, so that only the first start is a first run."""
+    return tmp_path_factory.mktemp("up")
+
+
+@pytest.fixture
+def start(data_dir: Path, database: str, tmp_path: Path) -> Iterator[Callable[..., Up]]:
+    started: list[Up] = []
+
+    def run(*arguments: str, port: int = 0, parent: tuple[str, ...] = (), **env: str) -> Up:
+        mark, port, log = uuid.uuid4().hex, port or free_port(), tmp_path / f"{len(started)}.log"
+        ours = {"DATA_DIR": str(data_dir), "PORT": str(port), "DATABASE_URL": database, "WORKERS": "1", "WEB_WORKERS": "1"}
+        inherited = {name: value for name, value in os.environ.items() if "LOCAL_FILES" not in name and name != "REDIS_URL"}
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [*parent, sys.executable, "manage.py", "up", *arguments],
+                cwd=ROOT,
+                env={**inherited, **ours, **env, MARK: mark},
+                stdout=output,
+                stderr=output,
+            )
+        started.append(Up(process, mark, port, Path(env.get("DATA_DIR", data_dir)), log))
+        return started[-1]
+
+    yield run
+    for up in started:
+        for pid in alive(up.mark):
+            os.kill(pid, signal.SIGKILL)
+        up.process.wait()
+
+
+def test_a_first_run_serves_a_demo_and_sigterm_ends_everything(start: Callable[..., Up]) -> None:
+    up = start().ready()
+    assert "e-mail:   admin@localhost" in up.output() and re.search(r"^password: \S{12,}", up.output(), re.M)
+    projects = up.get("/api/projects/")["results"]
+    assert {project["title"] for project in projects} == {"Demo: images", "Demo: sounds", "Demo: texts"}
+    wait_until(lambda: all(p["task_number"] for p in up.get("/api/projects/")["results"]), 60, "the demo is imported")
+    assert all(up.pids(words) for words in ("gunicorn", "rqworker", "scheduler", "valkey-server"))
+
+    second = start()
+    assert second.process.wait(SLOW) == 1
+    assert "another `manage.py up` works in" in second.output()
+
+    up.process.terminate()
+    assert up.process.wait(10) == 0
+    assert up.ended().endswith("SIGTERM: stopping\nstopped\n")
+
+
+def test_the_next_run_tells_no_password_and_sigint_ends_everything(start: Callable[..., Up]) -> None:
+    up = start(LABEL_STUDIO_PASSWORD="another-pass-1", LABEL_STUDIO_USER_TOKEN="a" * 40).ready()
+    assert "password:" not in up.output()
+    assert "a" * 40 not in up.output()  # the account's token stays what it is
+    assert len(up.get("/api/projects/")["results"]) == 3
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(10) == 0
+    assert up.ended().endswith("SIGINT: stopping\nstopped\n")
+
+
+def test_a_killed_worker_takes_its_job_along_and_is_replaced_and_so_is_everybody_else(
+    start: Callable[..., Up], tmp_path: Path
+) -> None:
+    up = start().ready()
+    job = up.run_job(tmp_path / "pid")
+    [worker] = up.pids("rqworker") - {job}
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: not {worker, job} & set(alive(up.mark)), 5, "worker and job are gone")
+    job = up.run_job(tmp_path / "pid")  # a new worker takes it
+    assert "worker-1 was killed by SIGKILL; starting again in 0.5 s" in up.output()
+
+    for words in ("gunicorn", "scheduler", "valkey-server"):
+        old = up.pids(words)
+        for pid in old:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda words=words, old=old: up.pids(words) - old, 30, f"a new {words} runs")
+
+    up.process.kill()
+    up.process.wait()
+    assert survivors(up.mark, 5) == {}
+
+
+def test_make_may_be_killed_too(start: Callable[..., Up]) -> None:
+    shell = ("sh", "-c", '"$@"; true', "sh")  # stays between us and the service, as make does
+    up = start("--with-parent", parent=shell).ready()
+    up.process.kill()
+    assert survivors(up.mark, 10) == {}
+
+
+def test_a_port_that_is_taken_is_refused_before_anything_starts(start: Callable[..., Up]) -> None:
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        squatter.listen()
+        port = squatter.getsockname()[1]
+        up = start(port=port)
+        assert up.process.wait(SLOW) == 1
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use. Set PORT" in up.ended()
+
+
+def test_a_first_user_that_cannot_be_made_stops_the_start(start: Callable[..., Up], tmp_path: Path) -> None:
+    up = start(LABEL_STUDIO_USERNAME="not an address", DATABASE_URL="", DATA_DIR=str(tmp_path / "other"))
+    assert up.process.wait(SLOW) == 1
+    assert "'not an address' is not an email address" in up.ended()
+    assert "`manage.py setup` ended with status 1" in up.ended()
