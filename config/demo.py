@@ -53,7 +53,7 @@ DEMOS = (
 
 
 def create_demo(user: User) -> list[Project]:
-    """The demo's projects, owned by ``user``; nothing if any project exists, so that a deleted demo stays deleted.
+    """The demo's projects, owned by ``user``; nothing if any project exists.
 
     Needs LOCAL_FILES_DOCUMENT_ROOT; writes its files to the folder ``demo`` there.
     """

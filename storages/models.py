@@ -6,6 +6,15 @@ from storages.links import ExportLink, ImportLink, ObjectState, OutboxItem
 from storages.runs import ExportIssue, ExportRun, ImportIssue, ImportRun
 
 __all__ = [
-    "BACKENDS", "ExportIssue", "ExportLink", "ExportRun", "ExportStorage", "ImportIssue", "ImportLink", "ImportRun", "ImportStorage",
-    "ObjectState", "OutboxItem",
-]  # fmt: skip
+    "BACKENDS",
+    "ExportIssue",
+    "ExportLink",
+    "ExportRun",
+    "ExportStorage",
+    "ImportIssue",
+    "ImportLink",
+    "ImportRun",
+    "ImportStorage",
+    "ObjectState",
+    "OutboxItem",
+]

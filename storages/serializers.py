@@ -79,7 +79,7 @@ class StorageSerializer(serializers.ModelSerializer):
         return attributes
 
     def update(self, storage: Storage, attributes: dict[str, Any]) -> Storage:
-        """Writes what was sent and nothing else: a sync or a key rotation may have changed the row meanwhile. 404 if it is gone."""
+        """Writes what was sent and nothing else: a sync or a key rotation may have changed the row meanwhile."""
         if attributes and not type(storage).objects.filter(pk=storage.pk).update(**attributes):
             raise Http404("The storage was deleted meanwhile.")
         for name, value in attributes.items():

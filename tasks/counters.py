@@ -74,26 +74,29 @@ def shift(project_id: int, delta: dict[str, int], *, ground_truth: bool = True) 
 def recount(project_id: int, task_ids: Sequence[int]) -> None:
     """Make the counters of these tasks, and through the difference those of the project, right.
 
-    Runs in the caller's transaction or its own; ids of other projects and unknown ids are left alone. Seven statements
-    for each 1,000 tasks.
+    Runs in the caller's transaction or its own; ids of other projects and unknown ids are left alone. Four statements
+    for each 1,000 tasks and two more.
     """
+    delta = dict.fromkeys(SUMS, 0)
     with transaction.atomic():
-        for chunk in chunks(task_ids):
+        held = [chunk for chunk in chunks(task_ids) if lock_tasks(project_id, chunk)]
+        for chunk in held:
             tasks = Task.objects.filter(project_id=project_id, id__in=chunk)
-            if not lock_tasks(project_id, chunk):
-                continue
             before = totals(tasks)
             _refresh(tasks)
             after = totals(tasks)
-            shift(project_id, {column: after[column] - before[column] for column in SUMS})
+            delta = {column: delta[column] + after[column] - before[column] for column in SUMS}
+        if held:
+            shift(project_id, delta)
 
 
 def repair(project_id: int) -> bool:
     """Recount every task of the project and set its counters anew; True when the project's were wrong."""
-    ids = list(Task.objects.filter(project_id=project_id).values_list("id", flat=True))
-    recount(project_id, ids)
+    ids = list(Task.objects.filter(project_id=project_id).order_by().values_list("id", flat=True))
+    for chunk in chunks(ids):
+        recount(project_id, chunk)
     with transaction.atomic():
-        project = Project.objects.select_for_update().get(pk=project_id)
+        project = Project.objects.select_for_update(no_key=True).get(pk=project_id)
         right = totals(Task.objects.filter(project_id=project_id))
         right["ground_truth_number"] = Annotation.objects.filter(project_id=project_id, ground_truth=True).count()
         wrong = {column: value for column, value in right.items() if getattr(project, column) != value}

@@ -39,13 +39,21 @@ def _delete_chunk(project_id: int, chunk: list[int]) -> int:
 
 def delete_project(project: Project) -> None:
     """Delete the project with all its tasks; other apps hear tasks_deleting, then project_deleting."""
-    delete_tasks(project.pk)
-    with transaction.atomic():
-        # nobody adds tasks from here on: create_tasks waits for the row and then finds it gone
-        Project.objects.select_for_update().filter(pk=project.pk).first()
+    gone = False
+    while not gone:
         delete_tasks(project.pk)
-        signals.project_deleting.send(Project, project_id=project.pk)
-        delete_rows(Project, "id", [project.pk])
+        gone = _delete_empty(project.pk)
+
+
+@transaction.atomic
+def _delete_empty(project_id: int) -> bool:
+    """Delete the project unless it got tasks meanwhile; whoever adds tasks now waits for its row and finds it gone."""
+    Project.objects.select_for_update().filter(pk=project_id).first()
+    if Task.objects.filter(project_id=project_id).exists():
+        return False  # deleting them here would lock tasks after the project: the wrong order
+    signals.project_deleting.send(Project, project_id=project_id)
+    delete_rows(Project, "id", [project_id])
+    return True
 
 
 @transaction.atomic

@@ -46,6 +46,7 @@ class DataText(Func):
 
 
 def invalid(message: str) -> ValidationError:
+    """The 400 for a bad ``query`` parameter."""
     return ValidationError({"query": [message]})
 
 

@@ -79,5 +79,6 @@ def present_annotations(annotations: QuerySet[Annotation], ordering: str) -> lis
 
 
 def present_predictions(predictions: QuerySet[Prediction]) -> list[dict[str, Any]]:
+    """Predictions as their own endpoints answer them, in the order of the query set."""
     now = timezone.now()
     return [prediction_shape(row, now) for row in predictions.values(*PREDICTION_FIELDS)]

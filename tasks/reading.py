@@ -20,10 +20,12 @@ def read_tasks(task_ids: Sequence[int]) -> list[Row]:
 
 
 def read_annotations(annotations: QuerySet[Annotation]) -> list[Row]:
+    """Annotation rows by rising id."""
     return list(annotations.order_by("id").values(*ANNOTATION_FIELDS))
 
 
 def read_predictions(predictions: QuerySet[Prediction]) -> list[Row]:
+    """Prediction rows by rising id."""
     return list(predictions.order_by("id").values(*PREDICTION_FIELDS))
 
 

@@ -115,6 +115,7 @@ def exported_annotation_shape(row: Row, users: Users) -> dict[str, Any]:
 
 
 def prediction_shape(row: Row, now: datetime) -> dict[str, Any]:
+    """A prediction; ``created_ago`` counts up to ``now``."""
     return {
         "id": row["id"],
         "result": row["result"],

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.dispatch import receiver
 
 from storages.backends import BACKENDS, schemes
-from storages.base import ImportStorage
+from storages.base import ImportStorage, child_relations
 from storages.client import Client
 from storages.errors import StorageError
 from storages.links import ImportLink
@@ -40,11 +40,12 @@ class Sources:
 
 def load_sources(project_ids: Iterable[int]) -> dict[int, Sources]:
     """The import storages of each project that task data can refer to, in one query; clients are built, not connected."""
+    children = {relation.related_model.backend_name: relation.get_accessor_name() for relation in child_relations(ImportStorage)}
+    accessors = {name: children[name] for name, backend in BACKENDS.items() if backend.scheme}
     found: dict[int, Sources] = defaultdict(Sources)
-    resolvable = [name for name, backend in BACKENDS.items() if backend.scheme]
-    rows = ImportStorage.objects.filter(project_id__in=set(project_ids), type__in=resolvable)
-    for row in rows.with_backend().order_by("id"):
-        storage = row.concrete()
+    rows = ImportStorage.objects.filter(project_id__in=set(project_ids), type__in=accessors).order_by("id")
+    for row in rows.select_related(*accessors.values()):  # not with_backend(): nobody asks for the runs here
+        storage = getattr(row, accessors[row.type])
         try:
             found[storage.project_id].usable.append(Source(storage, storage.client()))
         except StorageError as error:

@@ -1,8 +1,7 @@
 """Lists a storage and decides which objects count; the next page is fetched while this one is worked on."""
 
-import queue
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import regex
@@ -11,7 +10,6 @@ from storages.client import Client, ObjectInfo, Page
 from storages.errors import ConfigInvalid
 
 MATCH_TIMEOUT = 0.25  # seconds for one key; a pattern that takes longer would hold the worker for hours
-AHEAD = 2  # pages fetched in advance
 
 
 @dataclass
@@ -62,33 +60,12 @@ def scan(client: Client, *, recursive: bool, passes: Callable[[str], bool], afte
 
 
 def prefetched(pages: Iterator[Page]) -> Iterator[Page]:
-    """The same pages, produced by a thread that stays ``AHEAD`` of the consumer; its errors surface here."""
-    ready: queue.Queue[Page | BaseException | None] = queue.Queue(AHEAD)
-    stop = threading.Event()
-
-    def offer(item: Page | BaseException | None) -> None:
-        while not stop.is_set():
-            try:
-                return ready.put(item, timeout=0.2)
-            except queue.Full:
-                continue
-
-    def produce() -> None:
-        try:
-            for page in pages:
-                offer(page)
-                if stop.is_set():
-                    return
-            offer(None)
-        except BaseException as error:  # noqa: BLE001 - handed over and raised in the consumer's thread
-            offer(error)
-
-    thread = threading.Thread(target=produce, name="list-ahead", daemon=True)
-    thread.start()
+    """The same pages, each fetched by a thread while the one before it is worked on; its errors surface here."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="list-ahead")
     try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
+        ahead = pool.submit(next, pages, None)
+        while (page := ahead.result()) is not None:
+            ahead = pool.submit(next, pages, None)
+            yield page
     finally:
-        stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)

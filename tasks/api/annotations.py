@@ -98,7 +98,7 @@ class BulkAnnotations(APIView):
         draft = AnnotationDraft(**{"bulk_created": True, **fields}, completed_by=author, updated_by=request.user.pk)
         ids: list[int] = []
         with settled(), transaction.atomic():
-            for project_id, task_ids in groups.items():
+            for project_id, task_ids in sorted(groups.items()):  # everybody locks projects in this order
                 ids += annotate_many(project_id, task_ids, draft)
         return Response([{"id": annotation_id} for annotation_id in ids], status=status.HTTP_201_CREATED)
 

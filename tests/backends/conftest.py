@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from storages.backends import BACKENDS, localfiles
+from storages.backends import BACKENDS, localfiles_client
 from tests.backends.harness import HARNESSES, Harness
 
 
 @pytest.fixture(params=list(BACKENDS))
 def box(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
     """An empty container of the backend; a backend without a harness fails here."""
-    monkeypatch.setattr(localfiles, "PAGE_SIZE", localfiles.PAGE_SIZE)
+    monkeypatch.setattr(localfiles_client, "PAGE_SIZE", localfiles_client.PAGE_SIZE)
     directory = Path(os.environ["LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT"]) / f"box-{uuid.uuid4().hex[:8]}"
     harness = HARNESSES[request.param](directory)
     harness.small_pages()

@@ -111,7 +111,7 @@ class LocalFilesHarness(Harness):
         return {"path": str(self.directory / root)}
 
     def small_pages(self) -> None:
-        import storages.backends.localfiles as backend
+        import storages.backends.localfiles_client as backend
 
         backend.PAGE_SIZE = 4
 

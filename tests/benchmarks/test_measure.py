@@ -30,8 +30,14 @@ def test_the_peak_outlives_the_memory_itself():
 
 
 def test_a_meter_sees_the_job_that_its_worker_ran():
-    with Meter(os.getpid(), None, os.getpid()) as meter:
-        subprocess.run([sys.executable, "-c", f"block = bytearray(60 << 20)\n{BURN}"], check=True)
+    job = f"block = bytearray(60 << 20)\n{BURN}"
+    worker = f"import subprocess, sys\ninput()\nsubprocess.run([sys.executable, '-c', {job!r}])\nprint(flush=True)\ninput()"
+    with subprocess.Popen([sys.executable, "-c", worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        with Meter(process.pid, None, process.pid) as meter:
+            process.stdin.write(b"go\n")
+            process.stdin.flush()
+            process.stdout.readline()
+        process.kill()
     assert meter.usage.app >= 0.25
     assert meter.usage.peak >= 60
     assert meter.usage.db == 0

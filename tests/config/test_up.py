@@ -12,6 +12,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -70,40 +72,55 @@ class Up:
         return int(note.read_text())
 
 
-@pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    """DATABASE_URL of a database of our own on the suite's PostgreSQL; empty for SQLite."""
+class Place(NamedTuple):
+    """Where a service keeps its state."""
+
+    data_dir: Path
+    database_url: str
+
+    def env(self) -> dict[str, str]:
+        """The environment of a small service that finds nothing but this place."""
+        inherited = {name: value for name, value in os.environ.items() if "LOCAL_FILES" not in name and name != "REDIS_URL"}
+        place = {"DATA_DIR": str(self.data_dir), "DATABASE_URL": self.database_url}
+        return {**inherited, **place, "WORKERS": "1", "WEB_WORKERS": "1"}
+
+
+def new_place(directory: Path) -> Place:
+    """An empty directory, and a database of its own if the suite runs on PostgreSQL."""
     url, name = os.environ.get("DATABASE_URL", ""), f"up_{uuid.uuid4().hex}"
     if url:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
-        url = re.sub(r"/\w+(\?|$)", rf"/{name}\1", url)
-    yield url
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Shared by the tests of this file, so that only the first start is a first run."""
-    return tmp_path_factory.mktemp("up")
+        url = urlsplit(url)._replace(path=f"/{name}").geturl()
+    return Place(directory, url)
 
 
 @pytest.fixture
-def start(data_dir: Path, database: str, tmp_path: Path) -> Iterator[Callable[..., Up]]:
+def empty(tmp_path: Path) -> Place:
+    return new_place(tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A place that has seen a run before; it had no demo, and no project was made since."""
+    place = new_place(tmp_path_factory.mktemp("known"))
+    subprocess.run(
+        [sys.executable, "manage.py", "setup"], cwd=ROOT, env=place.env(), check=True, timeout=SLOW, stdout=subprocess.DEVNULL
+    )
+    return place
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Up]]:
     started: list[Up] = []
 
-    def run(*arguments: str, port: int = 0, parent: tuple[str, ...] = (), **env: str) -> Up:
+    def run(place: Place, *arguments: str, port: int = 0, parent: tuple[str, ...] = (), **env: str) -> Up:
         mark, port, log = uuid.uuid4().hex, port or free_port(), tmp_path / f"{len(started)}.log"
-        ours = {"DATA_DIR": str(data_dir), "PORT": str(port), "DATABASE_URL": database, "WORKERS": "1", "WEB_WORKERS": "1"}
-        inherited = {name: value for name, value in os.environ.items() if "LOCAL_FILES" not in name and name != "REDIS_URL"}
+        command = [*parent, sys.executable, "manage.py", "up", *arguments]
         with log.open("w") as output:
-            process = subprocess.Popen(
-                [*parent, sys.executable, "manage.py", "up", *arguments],
-                cwd=ROOT,
-                env={**inherited, **ours, **env, MARK: mark},
-                stdout=output,
-                stderr=output,
-            )
-        started.append(Up(process, mark, port, Path(env.get("DATA_DIR", data_dir)), log))
+            environment = {**place.env(), "PORT": str(port), **env, MARK: mark}
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+        started.append(Up(process, mark, port, place.data_dir, log))
         return started[-1]
 
     yield run
@@ -113,15 +130,15 @@ def start(data_dir: Path, database: str, tmp_path: Path) -> Iterator[Callable[..
         up.process.wait()
 
 
-def test_a_first_run_serves_a_demo_and_sigterm_ends_everything(start: Callable[..., Up]) -> None:
-    up = start().ready()
+def test_a_first_run_serves_a_demo_and_sigterm_ends_everything(start: Callable[..., Up], empty: Place) -> None:
+    up = start(empty).ready()
     assert "e-mail:   admin@localhost" in up.output() and re.search(r"^password: \S{12,}", up.output(), re.M)
     projects = up.get("/api/projects/")["results"]
     assert {project["title"] for project in projects} == {"Demo: images", "Demo: sounds", "Demo: texts"}
     wait_until(lambda: all(p["task_number"] for p in up.get("/api/projects/")["results"]), 60, "the demo is imported")
     assert all(up.pids(words) for words in ("gunicorn", "rqworker", "scheduler", "valkey-server"))
 
-    second = start()
+    second = start(empty)
     assert second.process.wait(SLOW) == 1
     assert "another `manage.py up` works in" in second.output()
 
@@ -130,20 +147,22 @@ def test_a_first_run_serves_a_demo_and_sigterm_ends_everything(start: Callable[.
     assert up.ended().endswith("SIGTERM: stopping\nstopped\n")
 
 
-def test_the_next_run_tells_no_password_and_sigint_ends_everything(start: Callable[..., Up]) -> None:
-    up = start(LABEL_STUDIO_PASSWORD="another-pass-1", LABEL_STUDIO_USER_TOKEN="a" * 40).ready()
+def test_the_next_run_tells_no_password_and_makes_no_demo_and_sigint_ends_everything(
+    start: Callable[..., Up], known: Place
+) -> None:
+    up = start(known, LABEL_STUDIO_PASSWORD="another-pass-1", LABEL_STUDIO_USER_TOKEN="a" * 40).ready()
     assert "password:" not in up.output()
     assert "a" * 40 not in up.output()  # the account's token stays what it is
-    assert len(up.get("/api/projects/")["results"]) == 3
+    assert up.get("/api/projects/")["count"] == 0  # a demo that is gone stays gone
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(10) == 0
     assert up.ended().endswith("SIGINT: stopping\nstopped\n")
 
 
-def test_a_killed_worker_takes_its_job_along_and_is_replaced_and_so_is_everybody_else(
-    start: Callable[..., Up], tmp_path: Path
+def test_what_is_killed_is_replaced_and_a_killed_parent_leaves_nobody(
+    start: Callable[..., Up], known: Place, tmp_path: Path
 ) -> None:
-    up = start().ready()
+    up = start(known).ready()
     job = up.run_job(tmp_path / "pid")
     [worker] = up.pids("rqworker") - {job}
     os.kill(worker, signal.SIGKILL)
@@ -162,25 +181,33 @@ def test_a_killed_worker_takes_its_job_along_and_is_replaced_and_so_is_everybody
     assert survivors(up.mark, 5) == {}
 
 
-def test_make_may_be_killed_too(start: Callable[..., Up]) -> None:
+def test_make_may_be_killed_too(start: Callable[..., Up], known: Place) -> None:
     shell = ("sh", "-c", '"$@"; true', "sh")  # stays between us and the service, as make does
-    up = start("--with-parent", parent=shell).ready()
+    up = start(known, "--with-parent", parent=shell).ready()
     up.process.kill()
     assert survivors(up.mark, 10) == {}
 
 
-def test_a_port_that_is_taken_is_refused_before_anything_starts(start: Callable[..., Up]) -> None:
+def test_a_port_that_is_taken_is_refused_before_anything_starts(start: Callable[..., Up], empty: Place) -> None:
     with socket.socket() as squatter:
         squatter.bind(("127.0.0.1", 0))
         squatter.listen()
         port = squatter.getsockname()[1]
-        up = start(port=port)
+        up = start(empty, port=port)
         assert up.process.wait(SLOW) == 1
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use. Set PORT" in up.ended()
 
 
-def test_a_first_user_that_cannot_be_made_stops_the_start(start: Callable[..., Up], tmp_path: Path) -> None:
-    up = start(LABEL_STUDIO_USERNAME="not an address", DATABASE_URL="", DATA_DIR=str(tmp_path / "other"))
+def test_a_first_user_that_cannot_be_made_stops_the_start(start: Callable[..., Up], empty: Place) -> None:
+    up = start(empty, LABEL_STUDIO_USERNAME="not an address")
     assert up.process.wait(SLOW) == 1
     assert "'not an address' is not an email address" in up.ended()
     assert "`manage.py setup` ended with status 1" in up.ended()
+
+
+def test_a_database_that_is_away_is_named_without_a_traceback(start: Callable[..., Up], empty: Place) -> None:
+    up = start(empty, DATABASE_URL=f"postgres://quayside:a-secret@127.0.0.1:{free_port()}/quayside")
+    assert up.process.wait(SLOW) == 1
+    said = up.ended()
+    assert "the database cannot be used" in said and "refused" in said
+    assert "Traceback" not in said and "a-secret" not in said

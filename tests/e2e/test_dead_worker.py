@@ -9,7 +9,7 @@ from tests.e2e.server import until
 
 
 def call(server, method, path, body=None):
-    answer = urllib3.request(method, server.url + path, json=body, headers={"Authorization": f"Token {server.token}"})
+    answer = urllib3.request(method, server.url + path, json=body, headers={"Authorization": f"Token {server.token}"}, timeout=30)
     assert answer.status < 300, answer.data
     return answer.json()
 
@@ -22,7 +22,7 @@ def test_sigkill_of_the_worker_loses_and_doubles_nothing(server, s3):
     keys = {"aws_access_key_id": s3.access_key, "aws_secret_access_key": s3.secret_key, "s3_endpoint": s3.url, "bucket": "data"}
     storage = call(server, "POST", "/api/storages/s3/", keys | {"project": project, "use_blob_urls": True, "recursive_scan": True})
     path = f"/api/storages/s3/{storage['id']}"
-    s3.delay(3, match="/data")  # each of the three pages
+    s3.delay(3, match="/data")  # the check before the sync, and each of the three pages
     call(server, "POST", f"{path}/sync")
     until(lambda: call(server, "GET", path)["meta"].get("listed"), 40, "a part is committed")
     for worker in server.processes("rqworker"):

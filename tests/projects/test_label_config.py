@@ -1,3 +1,5 @@
+"""Label configs: data keys, controls, and what is refused."""
+
 import pytest
 
 from projects import label_config

@@ -1,3 +1,5 @@
+"""The project endpoints."""
+
 import pytest
 from django.db.models.signals import pre_save
 

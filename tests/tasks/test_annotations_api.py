@@ -1,3 +1,5 @@
+"""The annotation endpoints, single and bulk."""
+
 import pytest
 
 from projects.models import Project

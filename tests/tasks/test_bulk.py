@@ -1,3 +1,5 @@
+"""Bulk writes: what arrives in the tables, and that nothing half-written stays."""
+
 import pytest
 from django.db import connection, transaction
 

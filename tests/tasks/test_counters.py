@@ -1,3 +1,5 @@
+"""Counters against a count by hand."""
+
 from io import StringIO
 
 import pytest
@@ -30,7 +32,7 @@ def test_recount_follows_rows_that_came_and_went(project, make_tasks):
 def test_recount_takes_the_same_number_of_statements_for_any_number_of_tasks(project, make_tasks, django_assert_num_queries):
     few, many = make_tasks(2, annotations=1), make_tasks(500, annotations=1)
     for ids in (few, many):
-        with django_assert_num_queries(8):  # six and the savepoint's two
+        with django_assert_num_queries(8):  # six, and the savepoint's two
             counters.recount(project.pk, ids)
 
 

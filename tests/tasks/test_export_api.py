@@ -1,3 +1,5 @@
+"""Exports and the payloads of target storages."""
+
 import json
 
 import pytest

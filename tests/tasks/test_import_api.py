@@ -1,3 +1,5 @@
+"""Import over HTTP: all rows or none."""
+
 import json
 
 import pytest
@@ -82,7 +84,8 @@ def test_rows_that_are_no_tasks_are_refused(api, project, rows):
 
 
 @pytest.mark.parametrize(
-    "raw", ["[", '[{"image": NaN}]', '[{"image": 1e999}]', '[{"image": Infinity}]', "", '{"image": "a"} {"image": "b"}']
+    "raw",
+    ["[", "[" * 100_000, '[{"image": NaN}]', '[{"image": 1e999}]', '[{"image": Infinity}]', "", '{"image": "a"} {"image": "b"}'],
 )
 def test_text_that_is_not_json_is_refused(api, project, raw):
     assert api.post(f"/api/projects/{project.pk}/import", raw, content_type="application/json").status_code == 400

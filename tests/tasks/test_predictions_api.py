@@ -1,3 +1,5 @@
+"""The prediction endpoints."""
+
 import json
 
 import pytest

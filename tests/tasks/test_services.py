@@ -1,3 +1,5 @@
+"""Tasks born and deleted in sets: their rows, counters, signals and statements."""
+
 import pytest
 from django.db import transaction
 

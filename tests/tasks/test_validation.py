@@ -1,3 +1,5 @@
+"""Elements of an import: what becomes of good ones, and the reason each bad one gets."""
+
 import json
 
 import pytest

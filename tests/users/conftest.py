@@ -21,3 +21,18 @@ def send_with() -> SendWith:
         return client
 
     return build
+
+
+@pytest.fixture
+def key(alice: User) -> str:
+    return legacy_tokens.set_key(alice)
+
+
+@pytest.fixture
+def refresh(alice: User) -> str:
+    return personal_tokens.create_token(alice)
+
+
+@pytest.fixture
+def access(alice: User) -> str:
+    return personal_tokens.issue_access(alice)

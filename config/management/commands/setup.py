@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
 from config.crypto import DecryptionFailed
 from config.env import EnvError, env_bool, env_secret, env_str
@@ -16,12 +17,14 @@ class Command(BaseCommand):
     help = "Migrates the database, creates the first user (LABEL_STUDIO_USERNAME …), and the demo on a first run (DEMO=true)."
 
     def handle(self, *args: object, **options: object) -> None:
-        call_command("migrate", verbosity=0, interactive=False)
         try:
+            call_command("migrate", verbosity=0, interactive=False)
             first = first_user()
-            demo = env_bool("DEMO", False)
+            demo = env_bool("DEMO", False) and first.password is not None  # known only if the account is new
         except (EnvError, ValueError, DecryptionFailed) as error:
             raise CommandError(str(error)) from error
+        except OperationalError as error:
+            raise CommandError(f"the database cannot be used (DATABASE_URL): {error}") from error
         if demo and settings.LOCAL_FILES_SERVING_ENABLED and settings.LOCAL_FILES_DOCUMENT_ROOT:
             from config.demo import create_demo
 

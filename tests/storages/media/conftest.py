@@ -51,6 +51,13 @@ def make_task(project: Project) -> Callable[..., Task]:
 
 
 @pytest.fixture
+def task(make_task: Callable[..., Task], s3: S3Fake) -> Task:  # noqa: F811
+    """A task that shows a picture which exists."""
+    s3.put("data", "ds/1.png", PICTURE, "image/png")
+    return make_task({"image": "s3://data/ds/1.png"})
+
+
+@pytest.fixture
 def documents() -> Iterator[Path]:
     """The empty document root of local files."""
     root = Path(django_settings.LOCAL_FILES_DOCUMENT_ROOT) / f"media-{os.getpid()}"

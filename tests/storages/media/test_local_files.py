@@ -57,6 +57,11 @@ def test_every_name_a_file_can_have_loads(api, dataset, documents, name):
     assert content(api.get(link(documents, f"ds/{name}"))) == PICTURE
 
 
+@pytest.mark.parametrize("name", ["/{0}/ds/1.png", "//{0}//ds/./1.png", "{0}/other/../ds/1.png"])
+def test_a_path_is_normalised_before_it_is_looked_up(api, dataset, documents, name):
+    assert content(api.get(f"{ROUTE}?d={quote(name.format(documents.name))}")) == PICTURE
+
+
 def test_the_uri_that_a_sync_writes_loads(api, dataset, documents):
     (documents / "ds" / "sub dir").mkdir()
     (documents / "ds" / "sub dir" / "a b#?%.png").write_bytes(PICTURE)

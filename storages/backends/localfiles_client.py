@@ -1,0 +1,176 @@
+"""The client of one directory of this server; knows no Django.
+
+A key is the absolute path of a file. Containment is judged by the real path of the opened file, so neither ".."
+nor a symbolic link leads out of the storage's directory (CVE-2025-25295).
+"""
+
+import mimetypes
+import os
+import stat as modes
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
+from urllib.parse import quote
+
+from storages import errors
+from storages.client import Capabilities, Client, ObjectInfo, ObjectStream, Page, Readable
+
+PAGE_SIZE = 1000
+ROUTE = "/data/local-files/?d="
+
+
+class File(Readable):
+    """The bytes ``start``..``end`` inclusive of an open file."""
+
+    def __init__(self, descriptor: int, start: int, end: int) -> None:
+        self.file = os.fdopen(descriptor, "rb", buffering=0)
+        self.file.seek(start)
+        self.left = end - start + 1
+
+    def read(self, size: int = -1) -> bytes:
+        wanted = self.left if size < 0 else min(size, self.left)
+        data = self.file.read(wanted) if wanted > 0 else b""
+        self.left -= len(data)
+        if not data and wanted > 0:
+            raise errors.Unavailable("the file became shorter while it was read")
+        return data
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class LocalFilesClient(Client):
+    """One directory and all below it."""
+
+    scheme = "file"
+    capabilities = Capabilities(presign=False)
+
+    def __init__(self, path: str, document_root: str, host: str = "") -> None:
+        self.container, self.root = path, path.rstrip("/") + "/"
+        self.document_root, self.host = document_root, host
+        self._real = os.path.realpath(path) + os.sep
+
+    def probes(self, *, write: bool, delete: bool) -> Iterator[tuple[str, Callable[[], object]]]:
+        yield "list", self._first_entry
+        yield from list(super().probes(write=write, delete=delete))[1:]
+
+    def _first_entry(self) -> None:
+        """Cheap for a directory of a million files, where a listing is not."""
+        with translated(self.container), os.scandir(self.container) as found:
+            next(found, None)
+
+    def list(self, *, recursive: bool, after: str = "") -> Iterator[Page]:
+        batch: list[ObjectInfo] = []
+        with translated(self.container):
+            for info in self._walk(self.container, recursive, PurePath(after).parts if after else ()):
+                batch.append(info)
+                if len(batch) == PAGE_SIZE:
+                    yield Page(batch, info.key)
+                    batch = []
+        yield Page(batch, "")
+
+    def _walk(self, directory: str, recursive: bool, after: tuple[str, ...]) -> Iterator[ObjectInfo]:
+        """Regular files in order of their path's components, those up to ``after`` left out."""
+        with os.scandir(directory) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        for entry in entries:
+            parts = PurePath(entry.path).parts
+            if entry.is_dir(follow_symlinks=False):
+                if recursive and (not after or parts >= after[: len(parts)]):
+                    yield from self._walk(entry.path, recursive, after)
+            elif (not after or parts > after) and entry.is_file() and self._inside(entry):
+                yield describe(entry.path, entry.stat())
+
+    def _inside(self, entry: os.DirEntry) -> bool:
+        return not entry.is_symlink() or os.path.realpath(entry.path).startswith(self._real)
+
+    def stat(self, key: str) -> ObjectInfo:
+        descriptor = self._descriptor(key)
+        try:
+            return describe(key, os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
+
+    def open(self, key: str, start: int = 0, end: int | None = None) -> ObjectStream:
+        descriptor = self._descriptor(key)
+        info = describe(key, os.fstat(descriptor))
+        if start > 0 and start >= info.size:
+            os.close(descriptor)
+            raise errors.RangeNotSatisfiable(f"the file has {info.size} bytes", size=info.size)
+        last = info.size - 1 if end is None else min(end, info.size - 1)
+        return ObjectStream(info, start, last, File(descriptor, start, last))
+
+    def _descriptor(self, key: str) -> int:
+        """An open descriptor of a regular file whose real path lies in this directory, else NotFound."""
+        gone = errors.NotFound(f"{PurePath(key).name!r} is not a file of this storage")
+        if "\0" in key or not key.startswith(self.root):
+            raise gone
+        with translated(PurePath(key).name):
+            descriptor = os.open(key, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        # judged by what was opened, not by the name: a link swapped in between cannot lead elsewhere
+        link = f"/proc/self/fd/{descriptor}"
+        real = os.path.realpath(link if os.path.exists(link) else key)
+        if real.startswith(self._real) and modes.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+        raise gone
+
+    def write(self, key: str, data: bytes, content_type: str = "application/json") -> None:
+        """Creates missing directories; readers see the old file or the new one, never a part (rename in place)."""
+        target = self._target(key)
+        with translated(target.name):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(prefix=".quayside-", dir=target.parent)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.chmod(temporary, 0o644)
+                os.replace(temporary, target)
+            except OSError:
+                os.unlink(temporary)
+                raise
+
+    def delete(self, key: str) -> None:
+        with translated(PurePath(key).name):
+            self._target(key).unlink(missing_ok=True)
+
+    def _target(self, key: str) -> Path:
+        path = Path(key)
+        real = os.path.realpath(path.parent) + os.sep
+        if not key.startswith(self.root) or "\0" in key or path.name in ("", ".", "..") or not real.startswith(self._real):
+            raise errors.AccessDenied(f"{path.name!r} lies outside this storage's directory")
+        return path
+
+    def uri(self, key: str) -> str:
+        relative = os.path.relpath(key, self.document_root)
+        return f"{self.host}{ROUTE}{quote(relative)}"
+
+    def subject(self, key: str) -> str:
+        return key[len(self.root) :]
+
+    def key_of(self, uri: str) -> str | None:
+        return None  # served by /data/local-files/, never resolved from a URI
+
+
+@contextmanager
+def translated(name: str) -> Iterator[None]:
+    """Turns the operating system's failures into ours; paths other than ``name`` are not told."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise errors.NotFound(f"{name!r} does not exist") from error
+    except PermissionError as error:
+        raise errors.AccessDenied(f"this server's user may not access {name!r}; change its owner or mode") from error
+    except OSError as error:
+        raise errors.Unavailable(f"{name!r}: {error.strerror}") from error
+
+
+def describe(key: str, found: os.stat_result) -> ObjectInfo:
+    """What a stat tells; the etag changes with every write that moves mtime or size."""
+    modified = datetime.fromtimestamp(found.st_mtime_ns // 1000 / 1e6, UTC)
+    kind, _ = mimetypes.guess_type(key)
+    return ObjectInfo(key, found.st_size, modified, f"{found.st_mtime_ns:x}-{found.st_size:x}", kind or "")
