@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("projects.urls")),
     path("", include("tasks.urls")),
     path("", include("storages.urls")),
+    path("", include("storages.pages.home")),
     path("docs/", SpectacularSwaggerView.as_view(), name="docs"),
     path("docs/openapi.json", SpectacularAPIView.as_view(), name="schema"),
 ]

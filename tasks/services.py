@@ -76,7 +76,7 @@ def _claim(project_id: int, drafts: Sequence[TaskDraft]) -> tuple[int, int]:
         "num_tasks_with_annotations": sum(any(not a.was_cancelled for a in draft.annotations) for draft in drafts),
         "total_annotations_number": len(annotations) - skipped,
         "skipped_annotations_number": skipped,
-        "ground_truth_number": 0*sum(annotation.ground_truth for annotation in annotations),
+        "ground_truth_number": sum(annotation.ground_truth for annotation in annotations),
         "total_predictions_number": sum(len(draft.predictions) for draft in drafts),
     }
     rows = Project.objects.filter(pk=project_id)

@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.utils import timezone
 
-from storages import deliver, jobs
+from storages import deliver, jobs, outbox
+from storages.backends import s3_client
 from storages.base import ExportStorage
 from storages.links import OutboxItem
 from storages.store import BatchStore
@@ -122,7 +123,9 @@ def test_a_presigned_url_shows_the_access_key_to_the_browser_only_and_is_never_l
 
 
 @pytest.mark.parametrize("trouble", ["unreachable", "wrong credentials", "denied", "slow down", "garbage"])
-def test_failing_connections_leave_no_credential_anywhere(caller, canaries, work, trail, s3, project, trouble):
+def test_failing_connections_leave_no_credential_anywhere(caller, canaries, work, trail, s3, project, trouble, monkeypatch):
+    monkeypatch.setattr(outbox, "BACK_OFF", (0,))
+    monkeypatch.setattr(s3_client, "RETRIES", 0)
     Task.objects.create(project=project, inner_id=1, data={"image": "x"})
     ids = every_route(caller, canaries, work, trail)
     queue_a_sync_of_each(caller, ids)
@@ -164,6 +167,8 @@ def test_a_crash_with_the_settings_in_local_variables_leaves_no_credential_anywh
     ids = every_route(caller, canaries | {"use_blob_urls": True}, work, trail)
     task = Task.objects.order_by("id").first()
     Task.objects.exclude(pk=task.pk).delete()
+    caller.post(f"/api/tasks/{task.pk}/annotations/", ANNOTATION)
+    work()
     monkeypatch.setattr(BatchStore, "save", crash)
     monkeypatch.setattr(deliver, "deliver_chunk", crash)
     queue_a_sync_of_each(caller, ids)
