@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_rq",
 ]
 MIDDLEWARE = [
@@ -116,6 +117,8 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Cloud storage service of a labeling platform, speaking the Label Studio storage API.",
     "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",  # from this server, not from a CDN
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
 REDIS_URL = env_str("REDIS_URL") or remembered_url(DATA_DIR) or "redis://127.0.0.1:6379/0"

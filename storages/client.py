@@ -70,6 +70,9 @@ class ObjectStream:
         """At most ``size`` bytes (all the rest if negative); b"" at the end. Raises Unavailable if cut short."""
         return self.raw.read(size)
 
+    def seekable(self) -> bool:
+        return False
+
     def close(self) -> None:
         self.raw.close()
 

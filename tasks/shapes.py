@@ -75,7 +75,7 @@ def annotation_shape(row: Row, users: Users, *, now: datetime | None = None, aut
         "id": row["id"],
         "result": row["result"],
         "created_username": created_username(users.get(row["completed_by_id"])),
-        "created_ago": timesince(row["created_at"]),
+        "created_ago": timesince(row["created_at"], now) if now else "",
         "completed_by": users.get(row["completed_by_id"]) if author else row["completed_by_id"],
         **_annotation_tail(row),
     }

@@ -9,12 +9,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from typing import Any, NamedTuple, Protocol
 
 from storages.client import Client, ObjectInfo
-from storages.errors import BadCredentials, Malformed, StorageError, Unavailable
+from storages.errors import BadCredentials, Malformed, StorageError
 from storages.sync import read
+from storages.sync.parquet import open_ranged
 from storages.sync.scan import Scanned, scan
 
 BATCH_ROWS = 2000  # rows per transaction
@@ -141,7 +142,7 @@ class _Import:
             except Malformed as error:
                 message = str(error)
             else:
-                self.batch.drafts.append(Draft(item, 0, row.index, task))
+                self.batch.drafts.append(Draft(item, row.group, row.index, task))
                 self.batch.weight += self.plan.weight_of(task)
                 return True
         self.batch.findings.append(Finding(item.key, row.index, "row", message))
@@ -169,7 +170,9 @@ def _rows(item: ObjectInfo, source: Any) -> Iterator[read.Row]:
             for row in read.rows(source):
                 yield row
                 index = row.index + 1
-    except Unavailable as error:
+    except BadCredentials:
+        raise
+    except StorageError as error:
         yield read.Row(index, error=f"reading broke off: {error}")
 
 
@@ -204,14 +207,16 @@ def _fetch(client: Client, item: ObjectInfo) -> Any:
     extension = os.path.splitext(item.key)[1].lower()
     if extension not in read.EXTENSIONS:
         return Malformed(
-            f"{extension} files hold no tasks; use .json, .jsonl or .ndjson, or set the import method to "
+            f"{extension} files hold no tasks; use .json, .jsonl, .ndjson or .parquet, or set the import method to "
             '"Files" (use_blob_urls=true) to label the files themselves'
         )
     try:
+        if item.size > SMALL and extension == ".parquet":
+            return open_ranged(client, item)
         stream = client.open(item.key)
         if item.size > SMALL:
             return stream
         with stream:
-            return BytesIO(stream.read(-1))
+            return BufferedReader(BytesIO(stream.read(-1)))
     except StorageError as error:
         return error

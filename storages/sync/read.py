@@ -1,4 +1,4 @@
-"""Turns an object's bytes into rows: JSON object, JSON array, JSON Lines; decided by content, streamed.
+"""Turns an object's bytes into rows: JSON object, JSON array, JSON Lines, Parquet; decided by content, streamed.
 
 A row is a parsed value or the reason why it is none; one bad row never hides its neighbours where the format
 allows to go on behind it.
@@ -10,18 +10,22 @@ from typing import Any, NamedTuple
 
 import ijson
 
+from storages.errors import Malformed
+from storages.sync import parquet
+
 CHUNK = 256 * 1024  # bytes read at a time
 OBJECT_LIMIT = 64 * 1024**2  # bytes; a single JSON object larger than this is refused, rows of JSONL are not limited so
 BOM = b"\xef\xbb\xbf"
-EXTENSIONS = ("", ".json", ".jsonl", ".ndjson")
+EXTENSIONS = ("", ".json", ".jsonl", ".ndjson", ".parquet")
 
 
 class Row(NamedTuple):
-    """``index`` counts rows from 0, blank lines left out; exactly one of ``value`` and ``error`` counts."""
+    """``index`` counts rows from 0 (inside ``group`` for Parquet), blank lines left out; ``error`` says why there is no value."""
 
     index: int
     value: Any = None
     error: str = ""
+    group: int = 0
 
 
 class Source:
@@ -59,6 +63,9 @@ class Source:
 
 def rows(raw: Any) -> Iterator[Row]:
     """The rows of an object; a fault that ends the format comes as a last Row with ``error``."""
+    if raw.seekable() and raw.peek(4)[:4] == parquet.MAGIC:
+        yield from _parquet(raw)
+        return
     source = Source(raw)
     first = source.first_byte()
     if first == b"[":
@@ -66,13 +73,23 @@ def rows(raw: Any) -> Iterator[Row]:
     elif first == b"{":
         yield from _objects(source)
     elif not first:
-        yield Row(0, error="the file is empty; it should hold a JSON object, a JSON array or JSON Lines")
+        yield Row(0, error="the file is empty; it should hold a JSON object, a JSON array, JSON Lines or Parquet")
     else:
         yield Row(
             0,
-            error="neither a JSON object, a JSON array nor JSON Lines in UTF-8; to label the file itself, "
+            error="neither a JSON object, a JSON array, JSON Lines in UTF-8 nor Parquet; to label the file itself, "
             'set the import method to "Files" (use_blob_urls=true), or narrow the file name filter',
         )
+
+
+def _parquet(raw: Any) -> Iterator[Row]:
+    group = index = 0
+    try:
+        for group, index, value in parquet.rows(raw):
+            yield Row(index, value, group=group)
+            index += 1
+    except Malformed as error:
+        yield Row(index, error=str(error), group=group)
 
 
 def _array(source: Source) -> Iterator[Row]:

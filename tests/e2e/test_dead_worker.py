@@ -20,7 +20,9 @@ def test_sigkill_of_the_worker_loses_and_doubles_nothing(server, s3):
         s3.put("data", key, b"x")
     project = call(server, "POST", "/api/projects/", {"title": "Killed"})["id"]
     keys = {"aws_access_key_id": s3.access_key, "aws_secret_access_key": s3.secret_key, "s3_endpoint": s3.url, "bucket": "data"}
-    storage = call(server, "POST", "/api/storages/s3/", keys | {"project": project, "use_blob_urls": True, "recursive_scan": True})
+    storage = call(
+        server, "POST", "/api/storages/s3/", keys | {"project": project, "use_blob_urls": True, "recursive_scan": True}
+    )
     path = f"/api/storages/s3/{storage['id']}"
     s3.delay(3, match="/data")  # the check before the sync, and each of the three pages
     call(server, "POST", f"{path}/sync")

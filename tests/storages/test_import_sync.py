@@ -1,6 +1,7 @@
 """A sync of a source through the API and a worker: what becomes a task, what is reported, what is counted."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
@@ -76,6 +77,26 @@ def test_task_files_are_read_by_content(s3, s3_settings, create, sync, project, 
     storage = create("s3", s3_settings)
     assert sync("s3", storage["id"])["status"] == "completed"
     assert data_of(project) == wanted
+
+
+@pytest.mark.parametrize("count", [3, 60_000])
+def test_parquet_rows_become_tasks_once_whatever_the_size(s3, s3_settings, create, sync, project, count):
+    import io
+
+    from pyarrow import parquet, table
+
+    body = io.BytesIO()
+    columns = {"image": [f"s3://data/{n}.png" for n in range(count)], "taken": [datetime(2026, 1, 1, tzinfo=UTC)] * count}
+    parquet.write_table(table(columns), body, row_group_size=max(count // 3, 1), compression="none", use_dictionary=False)
+    s3.put("data", "t.parquet", body.getvalue())
+    s3.put("data", "broken.parquet", body.getvalue()[:-20])
+    storage = create("s3", s3_settings)
+    answer = sync("s3", storage["id"])
+    assert "broken.parquet" in answer["traceback"] and "Parquet" in answer["traceback"]
+    assert Task.objects.count() == count
+    assert Task.objects.order_by("id").first().data == {"image": "s3://data/0.png", "taken": "2026-01-01T00:00:00+00:00"}
+    again = sync("s3", storage["id"])
+    assert (again["last_sync_count"], again["meta"]["tasks_existed"]) == (0, count)
 
 
 @pytest.mark.parametrize(
