@@ -9,18 +9,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import django_rq
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
-from redis.exceptions import RedisError
-from rq.exceptions import DuplicateJobError
 
 from config.crypto import DecryptionFailed
 from projects.label_config import first_data_key, parse
 from storages import deliver, outbox, status
 from storages.base import ExportStorage, ImportStorage, Storage
 from storages.errors import BadCredentials, Malformed, StorageError
+from storages.queueing import enqueue
 from storages.runs import ExportIssue, ExportRun, ImportRun, Run
 from storages.store import BatchStore
 from storages.sync import engine
@@ -56,18 +54,6 @@ def record_failure(storage: Storage, user: User | None, error: StorageError) -> 
     run = status.begin(storage, user=user, trigger="api")
     if run is not None:
         status.fail(run, code=error.code, message=str(error))
-
-
-def enqueue(queue: str, job: str, pk: int, job_id: str) -> bool:
-    """Puts a job into the queue unless it is there already; False if the queue is away (the scheduler tries again)."""
-    try:
-        django_rq.get_queue(queue).enqueue_call(job, args=(pk,), job_id=job_id, unique=True, result_ttl=0, failure_ttl=60)
-    except DuplicateJobError:
-        return True
-    except RedisError as error:
-        log.warning("the queue is away, %s %s waits for the scheduler: %s", job, pk, type(error).__name__)
-        return False
-    return True
 
 
 def request_delivery(target_ids: list[int]) -> None:

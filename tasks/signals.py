@@ -2,7 +2,8 @@
 
 from django.dispatch import Signal
 
-# annotations were created, updated or deleted. kwargs: project_id, pairs=[(annotation_id, task_id), …]
+# annotations were created, updated or deleted. kwargs: project_id, pairs=[(annotation_id, task_id), …],
+# deleted (the rows are gone already, in the same transaction)
 annotations_changed = Signal()
 
 # tasks are about to be deleted, their annotations already are. kwargs: project_id, task_ids=[…]

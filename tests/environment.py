@@ -84,6 +84,7 @@ def prepare() -> None:
         LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED="true",
         LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=str(documents),
         AWS_EC2_METADATA_DISABLED="true",
+        CONN_MAX_AGE="0",  # a connection that outlives its test would keep the test database from being dropped
     )
     if os.environ.get("TEST_DATABASE") == "postgres":
         os.environ["DATABASE_URL"] = start_postgres(home)

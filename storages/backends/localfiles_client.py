@@ -4,6 +4,7 @@ A key is the absolute path of a file. Containment is judged by the real path of 
 nor a symbolic link leads out of the storage's directory (CVE-2025-25295).
 """
 
+import errno
 import mimetypes
 import os
 import stat as modes
@@ -166,6 +167,8 @@ def translated(name: str) -> Iterator[None]:
     except PermissionError as error:
         raise errors.AccessDenied(f"this server's user may not access {name!r}; change its owner or mode") from error
     except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL):
+            raise errors.NotFound(f"no file can have the name {name[:100]!r}") from error
         raise errors.Unavailable(f"{name!r}: {error.strerror}") from error
 
 

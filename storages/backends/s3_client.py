@@ -137,7 +137,14 @@ class S3Client(Client):
         )
         with s3.translated(self._host()):
             response = egress.shared_pool().request(
-                method, url, body=body or None, headers=signed, retries=retry, preload_content=not stream, redirect=False
+                method,
+                url,
+                body=body or None,
+                headers=signed,
+                retries=retry,
+                preload_content=not stream,
+                redirect=False,
+                decode_content=False,
             )
         if response.status < 300 or response.status in accept:
             return response

@@ -152,6 +152,19 @@ def test_malformed_bodies_get_a_400(api, raw):
         envelope(api.post(f"/api/storages/{route}", raw, content_type="application/json"), 400)
 
 
+def test_a_body_beyond_the_limit_is_refused_before_it_is_read(api, settings, s3_settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    envelope(api.post("/api/storages/s3/", s3_settings | {"description": "x" * 1000}), 413)
+
+
+def test_a_body_nested_too_deeply_is_a_400(api):
+    envelope(api.post("/api/storages/s3/", "[" * 200_000, content_type="application/json"), 400)
+
+
+def test_half_a_surrogate_pair_is_answered_and_not_a_500(api, s3_settings):
+    envelope(api.post("/api/storages/s3/", '{"presign": "\\ud800", "project": "\\ud800"}', content_type="application/json"), 400)
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [({"path": ""}, "must be set"), ({"path": "/no/such"}, "does not exist"), ({"path": "/etc"}, "must lie below"), ({"path": None}, "must be set"),
