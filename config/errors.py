@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -33,15 +33,29 @@ def envelope(status_code: int, detail: str, validation_errors: dict[str, list] |
     return body
 
 
+def translated(error: Exception) -> Exception:
+    """The API exception for a failure that DRF does not know; any other error unchanged."""
+    if isinstance(error, StorageError):
+        return to_api_exception(error)
+    if isinstance(error, RecursionError):
+        return exceptions.ParseError("the body is nested too deeply")
+    if isinstance(error, RequestDataTooBig):
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        return api_exception(413, f"the body has more than {limit} bytes; send it in parts, or raise MAX_REQUEST_BYTES")
+    if isinstance(error, DecryptionFailed):
+        return api_exception(503, str(error))
+    return error
+
+
+def api_exception(status_code: int, detail: str) -> exceptions.APIException:
+    answer = exceptions.APIException(detail)
+    answer.status_code = status_code
+    return answer
+
+
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's EXCEPTION_HANDLER: any exception of a view becomes an envelope; ours are logged under the envelope's id."""
-    if isinstance(error, StorageError):
-        error = to_api_exception(error)
-    elif isinstance(error, RecursionError):
-        error = exceptions.ParseError("the body is nested too deeply")
-    elif isinstance(error, DecryptionFailed):
-        error = exceptions.APIException(str(error))
-        error.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    error = translated(error)
     response = drf_handler(error, context)
     if response is None:
         set_rollback()

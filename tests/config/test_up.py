@@ -133,9 +133,11 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Up]]:
 def test_a_first_run_serves_a_demo_and_sigterm_ends_everything(start: Callable[..., Up], empty: Place) -> None:
     up = start(empty).ready()
     assert "e-mail:   admin@localhost" in up.output() and re.search(r"^password: \S{12,}", up.output(), re.M)
-    projects = up.get("/api/projects/")["results"]
-    assert {project["title"] for project in projects} == {"Demo: images", "Demo: sounds", "Demo: texts"}
-    wait_until(lambda: all(p["task_number"] for p in up.get("/api/projects/")["results"]), 60, "the demo is imported")
+    counts = {"Demo: images": 4, "Demo: sounds": 1, "Demo: texts": 6}
+    wait_until(
+        lambda: {p["title"]: p["task_number"] for p in up.get("/api/projects/")["results"]} == counts, 60, "the demo is imported"
+    )
+    assert {storage["status"] for storage in up.get("/api/storages/localfiles/?project=3")} == {"completed"}
     assert all(up.pids(words) for words in ("gunicorn", "rqworker", "scheduler", "valkey-server"))
 
     second = start(empty)
