@@ -1,12 +1,14 @@
 """Reads settings from environment variables and refuses unclear values; knows nothing of Django.
 
-Every name is looked up as ``NAME`` first, then ``LABEL_STUDIO_NAME``, so that an existing Label Studio
+Every name is looked up as ``LABEL_STUDIO_NAME`` first, then ``NAME``, so that an existing Label Studio
 environment keeps working.
 """
 
+import contextlib
 import ipaddress
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
@@ -18,7 +20,7 @@ class EnvError(Exception):
 
 def env_str(name: str, default: str = "") -> str:
     """The variable's text without surrounding blanks; an empty variable counts as unset."""
-    for candidate in (name, f"LABEL_STUDIO_{name}"):
+    for candidate in (f"LABEL_STUDIO_{name}", name):
         if value := os.environ.get(candidate, "").strip():
             return value
     return default
@@ -89,10 +91,10 @@ def env_key(name: str, path: Path, make=lambda: secrets.token_urlsafe(48)) -> st
     if value := env_secret(name):
         return value
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="utf-8").strip()
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(value := make())
-    return value
+    if not path.exists():
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, encoding="utf-8") as file:  # mode 0600
+            file.write(make())
+            file.flush()
+            with contextlib.suppress(FileExistsError):  # another process was first: its key counts
+                os.link(file.name, path)
+    return path.read_text(encoding="utf-8").strip()

@@ -22,7 +22,7 @@ if SECRET_KEY in STORAGE_ENCRYPTION_KEYS:
 
 PORT = env_int("PORT", 8080, minimum=1, maximum=65535)
 BIND = env_str("BIND", "127.0.0.1")
-HOST = env_url("HOST")  # absolute base of the links in task data; empty: relative links
+HOST = env_url("LABEL_STUDIO_HOST")  # absolute base of the links in task data; empty: relative links
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "*")
 CSRF_TRUSTED_ORIGINS = [HOST] if HOST else []
 

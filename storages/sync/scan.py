@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import regex
 
-from storages.client import Client, ObjectInfo, Page
+from storages.client import PROBE_NAME, Client, ObjectInfo, Page
 from storages.errors import ConfigInvalid
 
 MATCH_TIMEOUT = 0.25  # seconds for one key; a pattern that takes longer would hold the worker for hours
@@ -53,7 +53,7 @@ def storable(key: str) -> bool:
 def scan(client: Client, *, recursive: bool, passes: Callable[[str], bool], after: str = "") -> Iterator[Scanned]:
     """Page by page, what the storage holds under its root, filtered."""
     for page in prefetched(client.list(recursive=recursive, after=after)):
-        kept = [item for item in page.objects if passes(item.key)]
+        kept = [item for item in page.objects if not item.key.endswith(PROBE_NAME) and passes(item.key)]
         good = [item for item in kept if storable(item.key)]
         bad = [item.key for item in kept if not storable(item.key)] if len(good) < len(kept) else []
         yield Scanned(good, len(page.objects) - len(kept), page.cursor, bad)

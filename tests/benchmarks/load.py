@@ -87,7 +87,7 @@ def _send(connection: HTTPConnection, request: Get, buffer: memoryview) -> tuple
     started = time.monotonic()
     connection.request("GET", request.path, headers=HEADERS | request.headers)
     answer = connection.getresponse()
-    received = answer.readinto(buffer) if answer.length else 0
+    received = len(answer.read1(1 << 16)) if answer.length else 0  # one recv: readinto would wait for a full buffer
     first = time.monotonic() - started
     while count := answer.readinto(buffer):
         received += count

@@ -25,13 +25,13 @@ def test_a_text_is_trimmed_and_an_empty_one_counts_as_unset(given) -> None:
     assert env_str(NAME, "default") == "text"
 
 
-def test_the_label_studio_name_is_read_when_the_plain_one_is_unset(given) -> None:
-    given("old", f"LABEL_STUDIO_{NAME}")
-    assert env_str(NAME) == "old"
-    given("")
-    assert env_str(NAME) == "old"
-    given("new")
-    assert env_str(NAME) == "new"
+def test_the_label_studio_name_is_read_first(given) -> None:
+    given("plain")
+    assert env_str(NAME) == "plain"
+    given("long", f"LABEL_STUDIO_{NAME}")
+    assert env_str(NAME) == "long"
+    given("", f"LABEL_STUDIO_{NAME}")
+    assert env_str(NAME) == "plain"
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", True), ("TRUE", True), ("yes", True), ("On", True)])

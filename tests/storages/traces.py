@@ -68,12 +68,17 @@ def _flat(value: Any) -> Iterator[bytes]:
             yield from _flat(item)
     elif isinstance(value, bytes):
         yield value
-        try:
-            yield zlib.decompress(value)
-        except zlib.error:
-            pass
+        yield from _inflated(value)
     else:
         yield str(value).encode()
+
+
+def _inflated(value: bytes) -> Iterator[bytes]:
+    for unpack in (zlib.decompress, lambda text: zlib.decompress(base64.b64decode(text))):
+        try:
+            yield unpack(value)
+        except (zlib.error, ValueError):
+            continue
 
 
 def stored() -> bytes:

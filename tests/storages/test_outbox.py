@@ -1,0 +1,291 @@
+"""Annotations reach every target: at once when it is there, later when it is not, and never at the cost of a save."""
+
+import json
+import socket
+import threading
+import time
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from storages import deliver, jobs, outbox
+from storages.base import ExportStorage
+from storages.links import ExportLink, OutboxItem
+from storages.runs import ExportRun
+from tasks.models import Annotation, Task
+
+pytestmark = pytest.mark.django_db(transaction=True)
+RESULT = [{"from_name": "kind", "to_name": "image", "type": "choices", "value": {"choices": ["cat"]}}]
+PAYLOAD_KEYS = {
+    "id", "result", "created_username", "created_ago", "completed_by", "task", "was_cancelled", "ground_truth", "created_at",
+    "updated_at", "draft_created_at", "lead_time", "import_id", "last_action", "bulk_created", "project", "updated_by",
+    "parent_prediction", "parent_annotation", "last_created_by",
+}  # fmt: skip
+
+
+@pytest.fixture
+def task(project):
+    return Task.objects.create(project=project, inner_id=1, data={"image": "s3://data/a.png"})
+
+
+@pytest.fixture
+def annotate(api):
+    def post(task, **fields):
+        started = time.monotonic()
+        answer = api.post(f"/api/tasks/{task.pk}/annotations/", {"result": RESULT} | fields)
+        assert answer.status_code == 201, answer.content
+        assert time.monotonic() - started < 1
+        return answer.json()["id"]
+
+    return post
+
+
+@pytest.fixture
+def place(documents, s3, s3_settings, project):
+    """``place("s3")``: route, settings, a reader of what lies in the target by file name, and a switch that breaks it."""
+
+    def of(backend):
+        if backend == "s3":
+            read = lambda: {key: s3.get("data", key) for key in s3.keys("data") if not key.startswith(".")}  # noqa: E731
+            return "export/s3", s3_settings, read, s3.refuse_all
+
+        def hide(hidden=True):
+            documents.rename(documents.with_suffix(".gone")) if hidden else documents.with_suffix(".gone").rename(documents)
+
+        settings = {"project": project.pk, "title": "Local", "path": str(documents)}
+        read = lambda: {file.name: file.read_bytes() for file in documents.iterdir() if not file.name.startswith(".")}  # noqa: E731
+        return "export/localfiles", settings, read, hide
+
+    return of
+
+
+both = pytest.mark.parametrize("backend", ["s3", "localfiles"])
+
+
+@both
+def test_created_changed_and_deleted_annotations_appear_change_and_vanish(backend, place, create, work, api, task, annotate, alice):
+    route, settings, read, _ = place(backend)
+    create(route, settings, can_delete_objects=True)
+    work()
+    first, second = annotate(task, lead_time=4.2), annotate(task)
+    work()
+    assert set(read()) == {str(first), str(second)}
+    payload = json.loads(read()[str(first)])
+    assert set(payload) == PAYLOAD_KEYS and (payload["id"], payload["result"], payload["lead_time"]) == (first, RESULT, 4.2)
+    assert payload["completed_by"] | {"id": alice.pk, "email": alice.email} == payload["completed_by"]
+    assert (payload["task"]["id"], payload["task"]["data"]) == (task.pk, {"image": "s3://data/a.png"})
+    changed = [RESULT[0] | {"value": {"choices": []}}]
+    assert api.patch(f"/api/annotations/{first}/", {"result": changed}).status_code == 200
+    work()
+    assert json.loads(read()[str(first)])["result"] == changed
+    assert api.delete(f"/api/annotations/{first}/").status_code == 204
+    work()
+    assert set(read()) == {str(second)} == {str(link.subject) for link in ExportLink.objects.all()}
+    assert not OutboxItem.objects.exists()
+
+
+@both
+def test_without_the_right_to_delete_the_object_stays(backend, place, create, work, api, task, annotate):
+    route, settings, read, _ = place(backend)
+    create(route, settings)
+    pk = annotate(task)
+    work()
+    assert api.delete(f"/api/annotations/{pk}/").status_code == 204
+    work()
+    assert set(read()) == {str(pk)} and not ExportLink.objects.exists() and not OutboxItem.objects.exists()
+
+
+@both
+def test_a_target_that_is_down_costs_no_save_and_gets_everything_later(
+    backend, place, create, work, tick, api, task, annotate, monkeypatch
+):
+    route, settings, read, broken = place(backend)
+    storage = create(route, settings)["id"]
+    work()
+    broken(True)
+    pk = annotate(task)
+    work()
+    assert OutboxItem.objects.get().attempts == 1, "tried, and waits"
+    assert api.get(f"/api/storages/{route}/{storage}").json()["status"] == "completed", "the last sync's story stays"
+    broken(False)
+    OutboxItem.objects.update(due=timezone.now())
+    tick()
+    assert set(read()) == {str(pk)} and not OutboxItem.objects.exists()
+
+
+@pytest.mark.parametrize("trouble", ["dead port", "silent server"])
+def test_a_queue_that_is_away_costs_no_save(create, s3, s3_settings, work, tick, task, annotate, settings, trouble):
+    create("export/s3", s3_settings)
+    work()
+    alive = settings.RQ_QUEUES
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1] if trouble == "silent server" else 1
+        settings.RQ_QUEUES = {name: queue | {"URL": f"redis://127.0.0.1:{port}/0"} for name, queue in alive.items()}
+        started = time.monotonic()
+        if trouble == "silent server":
+            with pytest.MonkeyPatch.context() as patient:
+                patient.setattr("storages.queueing.ANSWER", 0.5)
+                pk = annotate(task)
+        else:
+            pk = annotate(task)
+        assert time.monotonic() - started < 5
+    settings.RQ_QUEUES = alive
+    assert not s3.get("data", str(pk))
+    tick()
+    assert s3.get("data", str(pk))
+
+
+def test_two_workers_claim_disjoint_rows_and_lose_none(create, s3_settings, work):
+    target = ExportStorage.objects.get(pk=create("export/s3", s3_settings)["id"])
+    work()
+    OutboxItem.objects.bulk_create(OutboxItem(storage=target, form="annotation", subject=number) for number in range(200))
+    taken, barrier = [], threading.Barrier(4)
+
+    def claim():
+        barrier.wait()
+        while items := outbox.claim(target, limit=7):
+            taken.extend(item.subject for item in items)
+        connection.close()
+
+    threads = [threading.Thread(target=claim) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert len(taken) == len(set(taken))
+    assert set(taken) | {item.subject for item in outbox.claim(target)} == set(range(200))
+
+
+def test_a_change_during_a_delivery_is_delivered_again(create, s3, s3_settings, work, api, task, annotate):
+    target = ExportStorage.objects.get(pk=create("export/s3", s3_settings)["id"]).concrete()
+    work()
+    pk = annotate(task)
+    items = outbox.claim(target)
+    api.patch(f"/api/annotations/{pk}/", {"lead_time": 2.0})
+    assert outbox.claim(target) == [], "the row is taken: nobody else may write the object meanwhile"
+    deliver.deliver_chunk(target, target.client(), items)
+    assert OutboxItem.objects.get().version > items[0].version
+    api.patch(f"/api/annotations/{pk}/", {"lead_time": 3.0})
+    work()
+    assert json.loads(s3.get("data", str(pk)))["lead_time"] == 3.0 and not OutboxItem.objects.exists()
+
+
+def test_rows_of_a_worker_that_died_come_back(create, s3, s3_settings, work, tick, task, annotate):
+    target = ExportStorage.objects.get(pk=create("export/s3", s3_settings)["id"])
+    work()
+    pk = annotate(task)
+    assert len(outbox.claim(target)) == 1
+    tick()
+    assert s3.get("data", str(pk)) is None
+    OutboxItem.objects.update(due=timezone.now())  # CLAIM has passed
+    tick()
+    assert s3.get("data", str(pk)) and not OutboxItem.objects.exists()
+
+
+@both
+def test_a_full_sync_writes_everything_and_counts_it(backend, place, create, sync, project, alice, task):
+    route, settings, read, _ = place(backend)
+    made = [Annotation.objects.create(task=task, project=project, result=RESULT, completed_by=alice).pk for _ in range(150)]
+    done = sync(route, create(route, settings)["id"])
+    assert (done["status"], done["last_sync_count"], done["meta"]["total_annotations"]) == ("completed", 150, 150)
+    assert set(read()) == set(map(str, made)) and done["traceback"] is None
+
+
+def test_writes_that_fail_are_named_and_the_others_are_written(create, sync, s3, s3_settings, project, alice, task):
+    storage = create("export/s3", s3_settings)["id"]
+    made = [Annotation.objects.create(task=task, project=project, result=RESULT, completed_by=alice).pk for _ in range(5)]
+    s3.fail_next(99, status=403, code="AccessDenied", match=f"/data/{made[2]}$")
+    done = sync("export/s3", storage)
+    assert (done["status"], done["last_sync_count"], done["meta"]["failed"]) == ("completed_with_errors", 4, 1)
+    assert f"{made[2]}: " in done["traceback"] and "s3:PutObject" in done["traceback"]
+    s3.heal()
+    OutboxItem.objects.update(due=timezone.now())
+    jobs.deliver_outbox(storage)
+    assert s3.get("data", str(made[2])), "the outbox goes on trying"
+
+
+def test_refused_credentials_end_the_sync_as_failed(create, sync, api, work, s3, s3_settings, project, alice, task):
+    storage = create("export/s3", s3_settings)["id"]
+    work()
+    Annotation.objects.create(task=task, project=project, result=RESULT, completed_by=alice)
+    assert api.post(f"/api/storages/export/s3/{storage}/sync").status_code == 200
+    s3.fail_next(99, status=403, code="InvalidAccessKeyId")
+    work()
+    done = api.get(f"/api/storages/export/s3/{storage}").json()
+    assert done["status"] == "failed" and "rejected the credentials" in done["traceback"]
+    assert OutboxItem.objects.count() == 1, "nothing is lost"
+
+
+@pytest.mark.parametrize(("extension", "name"), [(True, "{}.json"), (False, "{}")])
+def test_the_task_form_holds_all_annotations_of_a_task(create, work, api, s3, s3_settings, task, annotate, settings, extension, name):
+    settings.FUTURE_SAVE_TASK_TO_STORAGE, settings.FUTURE_SAVE_TASK_TO_STORAGE_JSON_EXT = True, extension
+    create("export/s3", s3_settings, prefix="out/", can_delete_objects=True)
+    first, second = annotate(task), annotate(task)
+    work()
+    key = f"out/{name.format(task.pk)}"
+    saved = json.loads(s3.get("data", key))
+    assert (saved["id"], [one["id"] for one in saved["annotations"]]) == (task.pk, [first, second])
+    api.delete(f"/api/annotations/{first}/")
+    work()
+    assert [one["id"] for one in json.loads(s3.get("data", key))["annotations"]] == [second]
+    api.delete(f"/api/annotations/{second}/")
+    work()
+    assert s3.get("data", key) is None and not ExportLink.objects.exists()
+
+
+def test_the_prefix_may_name_the_project(create, work, s3, s3_settings, project, task, annotate):
+    create("export/s3", s3_settings, prefix="by/${project_id}/now")
+    pk = annotate(task)
+    work()
+    assert s3.keys("data", "by/") == [f"by/{project.pk}/now/{pk}"]
+
+
+def test_bulk_and_imported_annotations_are_exported_too(create, work, api, s3, s3_settings, project, task):
+    create("export/s3", s3_settings, prefix="out")
+    work()
+    assert api.post("/api/annotations/bulk/", {"tasks": [task.pk], "result": RESULT}).status_code == 201
+    body = [{"data": {"image": "b"}, "annotations": [{"result": RESULT}, {"result": []}]}]
+    assert api.post(f"/api/projects/{project.pk}/import", body).status_code == 201
+    s3.put("data", "in/t.json", json.dumps(body).encode())
+    source = create("s3", s3_settings, prefix="in")
+    api.post(f"/api/storages/s3/{source['id']}/sync")
+    work()
+    work()
+    made = Annotation.objects.values_list("id", flat=True)
+    assert len(made) == 5 and set(s3.keys("data", "out/")) == {f"out/{pk}" for pk in made}
+
+
+@pytest.mark.parametrize("gone", ["project", "storage", "task"])
+def test_deleting_what_is_above_leaves_objects_alone_and_nothing_dangling(create, work, api, s3, s3_settings, project, task, annotate, gone):
+    storage = create("export/s3", s3_settings)["id"]
+    pk = annotate(task)
+    work()
+    annotate(task)  # not delivered yet
+    paths = {"project": f"/api/projects/{project.pk}/", "storage": f"/api/storages/export/s3/{storage}", "task": f"/api/tasks/{task.pk}/"}
+    assert api.delete(paths[gone]).status_code == 204
+    work()
+    jobs.tick()
+    work()
+    assert s3.get("data", str(pk)), "the object stays"
+    assert not ExportLink.objects.exists() and not OutboxItem.objects.exists()
+    if gone != "task":
+        assert not ExportStorage.objects.exists() and not ExportRun.objects.exists()
+    connection.check_constraints()
+
+
+def test_a_kms_key_is_named_on_every_write(create, work, s3, s3_settings, task, annotate):
+    create("export/s3", s3_settings, aws_sse_kms_key_id="arn:aws:kms:us-east-1:1:key/k")
+    pk = annotate(task)
+    work()
+    sent = s3.headers_of_last_put("data", str(pk))
+    assert sent["x-amz-server-side-encryption"] == "aws:kms"
+    assert sent["x-amz-server-side-encryption-aws-kms-key-id"] == "arn:aws:kms:us-east-1:1:key/k"
+
+
+def test_many_targets_of_a_project_fit_into_the_statements(create, project, api, documents, task):
+    for number in range(25):
+        create("export/localfiles", {"project": project.pk, "title": str(number), "path": str(documents)})
+    body = [{"data": {"image": "b"}, "annotations": [{"result": RESULT}] * 600}]
+    assert api.post(f"/api/projects/{project.pk}/import", body).status_code == 201
+    assert OutboxItem.objects.count() == 25 * 600
