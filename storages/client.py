@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from storages.errors import StorageError, Unsupported
 
-
 PROBE_NAME = ".quayside-probe"  # what the connection check writes
 
 

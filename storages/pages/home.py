@@ -1,6 +1,7 @@
 """The start page: the projects of the signed-in user's organization with their storages; three queries."""
 
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,6 +12,8 @@ from projects.access import visible_projects
 from storages import status
 from storages.backends import BACKENDS
 from storages.base import ExportStorage, ImportStorage, Storage
+from users.organizations import is_active_member
+from users.permissions import IsMember
 
 SHOWN = 100  # projects, newest first
 
@@ -18,7 +21,9 @@ SHOWN = 100  # projects, newest first
 @require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """Projects with counts and, per storage, what its last sync came to."""
+    """Projects with counts and, per storage, what its last sync came to. Raises PermissionDenied for revoked members."""
+    if not is_active_member(request.user):
+        raise PermissionDenied(IsMember.message)
     storages = [
         Prefetch(f"{side}_storages", model.objects.select_related("run"))
         for side, model in (("import", ImportStorage), ("export", ExportStorage))

@@ -13,10 +13,12 @@ from storages import deliver, jobs, outbox
 from storages.base import ExportStorage
 from storages.links import ExportLink, OutboxItem
 from storages.runs import ExportRun
-from tasks.models import Annotation, Task
+from tests.storages.targets import RESULT, both
+from tests.storages.targets import annotate as annotate  # noqa: F401 - the fixture
+from tests.storages.targets import place as place  # noqa: F401 - the fixture
+from tests.storages.targets import task as task  # noqa: F401 - the fixture
 
 pytestmark = pytest.mark.django_db(transaction=True)
-RESULT = [{"from_name": "kind", "to_name": "image", "type": "choices", "value": {"choices": ["cat"]}}]
 PAYLOAD_KEYS = {
     "id", "result", "created_username", "created_ago", "completed_by", "task", "was_cancelled", "ground_truth", "created_at",
     "updated_at", "draft_created_at", "lead_time", "import_id", "last_action", "bulk_created", "project", "updated_by",
@@ -24,47 +26,10 @@ PAYLOAD_KEYS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def task(project):
-    return Task.objects.create(project=project, inner_id=1, data={"image": "s3://data/a.png"})
-
-
-@pytest.fixture
-def annotate(api):
-    def post(task, **fields):
-        started = time.monotonic()
-        answer = api.post(f"/api/tasks/{task.pk}/annotations/", {"result": RESULT} | fields)
-        assert answer.status_code == 201, answer.content
-        assert time.monotonic() - started < 1
-        return answer.json()["id"]
-
-    return post
-
-
-@pytest.fixture
-def place(documents, s3, s3_settings, project):
-    """``place("s3")``: route, settings, a reader of what lies in the target by file name, and a switch that breaks it."""
-
-    def of(backend):
-        if backend == "s3":
-            read = lambda: {key: s3.get("data", key) for key in s3.keys("data") if not key.startswith(".")}  # noqa: E731
-            return "export/s3", s3_settings, read, s3.refuse_all
-
-        def hide(hidden=True):
-            documents.rename(documents.with_suffix(".gone")) if hidden else documents.with_suffix(".gone").rename(documents)
-
-        settings = {"project": project.pk, "title": "Local", "path": str(documents)}
-        read = lambda: {file.name: file.read_bytes() for file in documents.iterdir() if not file.name.startswith(".")}  # noqa: E731
-        return "export/localfiles", settings, read, hide
-
-    return of
-
-
-both = pytest.mark.parametrize("backend", ["s3", "localfiles"])
-
-
 @both
-def test_created_changed_and_deleted_annotations_appear_change_and_vanish(backend, place, create, work, api, task, annotate, alice):
+def test_created_changed_and_deleted_annotations_appear_change_and_vanish(
+    backend, place, create, work, api, task, annotate, alice
+):
     route, settings, read, _ = place(backend)
     create(route, settings, can_delete_objects=True)
     work()
@@ -183,86 +148,19 @@ def test_rows_of_a_worker_that_died_come_back(create, s3, s3_settings, work, tic
     assert s3.get("data", str(pk)) and not OutboxItem.objects.exists()
 
 
-@both
-def test_a_full_sync_writes_everything_and_counts_it(backend, place, create, sync, project, alice, task):
-    route, settings, read, _ = place(backend)
-    made = [Annotation.objects.create(task=task, project=project, result=RESULT, completed_by=alice).pk for _ in range(150)]
-    done = sync(route, create(route, settings)["id"])
-    assert (done["status"], done["last_sync_count"], done["meta"]["total_annotations"]) == ("completed", 150, 150)
-    assert set(read()) == set(map(str, made)) and done["traceback"] is None
-
-
-def test_writes_that_fail_are_named_and_the_others_are_written(create, sync, s3, s3_settings, project, alice, task):
-    storage = create("export/s3", s3_settings)["id"]
-    made = [Annotation.objects.create(task=task, project=project, result=RESULT, completed_by=alice).pk for _ in range(5)]
-    s3.fail_next(99, status=403, code="AccessDenied", match=f"/data/{made[2]}$")
-    done = sync("export/s3", storage)
-    assert (done["status"], done["last_sync_count"], done["meta"]["failed"]) == ("completed_with_errors", 4, 1)
-    assert f"{made[2]}: " in done["traceback"] and "s3:PutObject" in done["traceback"]
-    s3.heal()
-    OutboxItem.objects.update(due=timezone.now())
-    jobs.deliver_outbox(storage)
-    assert s3.get("data", str(made[2])), "the outbox goes on trying"
-
-
-def test_refused_credentials_end_the_sync_as_failed(create, sync, api, work, s3, s3_settings, project, alice, task):
-    storage = create("export/s3", s3_settings)["id"]
-    work()
-    Annotation.objects.create(task=task, project=project, result=RESULT, completed_by=alice)
-    assert api.post(f"/api/storages/export/s3/{storage}/sync").status_code == 200
-    s3.fail_next(99, status=403, code="InvalidAccessKeyId")
-    work()
-    done = api.get(f"/api/storages/export/s3/{storage}").json()
-    assert done["status"] == "failed" and "rejected the credentials" in done["traceback"]
-    assert OutboxItem.objects.count() == 1, "nothing is lost"
-
-
-@pytest.mark.parametrize(("extension", "name"), [(True, "{}.json"), (False, "{}")])
-def test_the_task_form_holds_all_annotations_of_a_task(create, work, api, s3, s3_settings, task, annotate, settings, extension, name):
-    settings.FUTURE_SAVE_TASK_TO_STORAGE, settings.FUTURE_SAVE_TASK_TO_STORAGE_JSON_EXT = True, extension
-    create("export/s3", s3_settings, prefix="out/", can_delete_objects=True)
-    first, second = annotate(task), annotate(task)
-    work()
-    key = f"out/{name.format(task.pk)}"
-    saved = json.loads(s3.get("data", key))
-    assert (saved["id"], [one["id"] for one in saved["annotations"]]) == (task.pk, [first, second])
-    api.delete(f"/api/annotations/{first}/")
-    work()
-    assert [one["id"] for one in json.loads(s3.get("data", key))["annotations"]] == [second]
-    api.delete(f"/api/annotations/{second}/")
-    work()
-    assert s3.get("data", key) is None and not ExportLink.objects.exists()
-
-
-def test_the_prefix_may_name_the_project(create, work, s3, s3_settings, project, task, annotate):
-    create("export/s3", s3_settings, prefix="by/${project_id}/now")
-    pk = annotate(task)
-    work()
-    assert s3.keys("data", "by/") == [f"by/{project.pk}/now/{pk}"]
-
-
-def test_bulk_and_imported_annotations_are_exported_too(create, work, api, s3, s3_settings, project, task):
-    create("export/s3", s3_settings, prefix="out")
-    work()
-    assert api.post("/api/annotations/bulk/", {"tasks": [task.pk], "result": RESULT}).status_code == 201
-    body = [{"data": {"image": "b"}, "annotations": [{"result": RESULT}, {"result": []}]}]
-    assert api.post(f"/api/projects/{project.pk}/import", body).status_code == 201
-    s3.put("data", "in/t.json", json.dumps(body).encode())
-    source = create("s3", s3_settings, prefix="in")
-    api.post(f"/api/storages/s3/{source['id']}/sync")
-    work()
-    work()
-    made = Annotation.objects.values_list("id", flat=True)
-    assert len(made) == 5 and set(s3.keys("data", "out/")) == {f"out/{pk}" for pk in made}
-
-
 @pytest.mark.parametrize("gone", ["project", "storage", "task"])
-def test_deleting_what_is_above_leaves_objects_alone_and_nothing_dangling(create, work, api, s3, s3_settings, project, task, annotate, gone):
+def test_deleting_what_is_above_leaves_objects_alone_and_nothing_dangling(
+    create, work, api, s3, s3_settings, project, task, annotate, gone
+):
     storage = create("export/s3", s3_settings)["id"]
     pk = annotate(task)
     work()
     annotate(task)  # not delivered yet
-    paths = {"project": f"/api/projects/{project.pk}/", "storage": f"/api/storages/export/s3/{storage}", "task": f"/api/tasks/{task.pk}/"}
+    paths = {
+        "project": f"/api/projects/{project.pk}/",
+        "storage": f"/api/storages/export/s3/{storage}",
+        "task": f"/api/tasks/{task.pk}/",
+    }
     assert api.delete(paths[gone]).status_code == 204
     work()
     jobs.tick()

@@ -1,0 +1,91 @@
+"""A full sync of a target writes everything and reports what it could not; and what an exported object is called and holds."""
+
+import json
+
+import pytest
+from django.utils import timezone
+
+from storages import jobs
+from storages.links import ExportLink, OutboxItem
+from tasks.models import Annotation
+from tests.storages.targets import RESULT, both
+from tests.storages.targets import annotate as annotate  # noqa: F401 - the fixture
+from tests.storages.targets import place as place  # noqa: F401 - the fixture
+from tests.storages.targets import task as task  # noqa: F401 - the fixture
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@both
+def test_a_full_sync_writes_everything_and_counts_it(backend, place, create, sync, project, alice, task):
+    route, settings, read, _ = place(backend)
+    made = [Annotation.objects.create(task=task, project=project, result=RESULT, completed_by=alice).pk for _ in range(150)]
+    done = sync(route, create(route, settings)["id"])
+    assert (done["status"], done["last_sync_count"], done["meta"]["total_annotations"]) == ("completed", 150, 150)
+    assert set(read()) == set(map(str, made)) and done["traceback"] is None
+
+
+def test_writes_that_fail_are_named_and_the_others_are_written(create, sync, s3, s3_settings, project, alice, task):
+    storage = create("export/s3", s3_settings)["id"]
+    made = [Annotation.objects.create(task=task, project=project, result=RESULT, completed_by=alice).pk for _ in range(5)]
+    s3.fail_next(99, status=403, code="AccessDenied", match=f"/data/{made[2]}$")
+    done = sync("export/s3", storage)
+    assert (done["status"], done["last_sync_count"], done["meta"]["failed"]) == ("completed_with_errors", 4, 1)
+    assert f"{made[2]}: " in done["traceback"] and "s3:PutObject" in done["traceback"]
+    s3.heal()
+    OutboxItem.objects.update(due=timezone.now())
+    jobs.deliver_outbox(storage)
+    assert s3.get("data", str(made[2])), "the outbox goes on trying"
+
+
+def test_refused_credentials_end_the_sync_as_failed(create, sync, api, work, s3, s3_settings, project, alice, task):
+    storage = create("export/s3", s3_settings)["id"]
+    work()
+    Annotation.objects.create(task=task, project=project, result=RESULT, completed_by=alice)
+    assert api.post(f"/api/storages/export/s3/{storage}/sync").status_code == 200
+    s3.fail_next(99, status=403, code="InvalidAccessKeyId")
+    work()
+    done = api.get(f"/api/storages/export/s3/{storage}").json()
+    assert done["status"] == "failed" and "rejected the credentials" in done["traceback"]
+    assert OutboxItem.objects.count() == 1, "nothing is lost"
+
+
+@pytest.mark.parametrize(("extension", "name"), [(True, "{}.json"), (False, "{}")])
+def test_the_task_form_holds_all_annotations_of_a_task(
+    create, work, api, s3, s3_settings, task, annotate, settings, extension, name
+):
+    settings.FUTURE_SAVE_TASK_TO_STORAGE, settings.FUTURE_SAVE_TASK_TO_STORAGE_JSON_EXT = True, extension
+    create("export/s3", s3_settings, prefix="out/", can_delete_objects=True)
+    first, second = annotate(task), annotate(task)
+    work()
+    key = f"out/{name.format(task.pk)}"
+    saved = json.loads(s3.get("data", key))
+    assert (saved["id"], [one["id"] for one in saved["annotations"]]) == (task.pk, [first, second])
+    api.delete(f"/api/annotations/{first}/")
+    work()
+    assert [one["id"] for one in json.loads(s3.get("data", key))["annotations"]] == [second]
+    api.delete(f"/api/annotations/{second}/")
+    work()
+    assert s3.get("data", key) is None and not ExportLink.objects.exists()
+
+
+def test_the_prefix_may_name_the_project(create, work, s3, s3_settings, project, task, annotate):
+    create("export/s3", s3_settings, prefix="by/${project_id}/now")
+    pk = annotate(task)
+    work()
+    assert s3.keys("data", "by/") == [f"by/{project.pk}/now/{pk}"]
+
+
+def test_bulk_and_imported_annotations_are_exported_too(create, work, api, s3, s3_settings, project, task):
+    create("export/s3", s3_settings, prefix="out")
+    work()
+    assert api.post("/api/annotations/bulk/", {"tasks": [task.pk], "result": RESULT}).status_code == 201
+    body = [{"data": {"image": "b"}, "annotations": [{"result": RESULT}, {"result": []}]}]
+    assert api.post(f"/api/projects/{project.pk}/import", body).status_code == 201
+    s3.put("data", "in/t.json", json.dumps(body).encode())
+    source = create("s3", s3_settings, prefix="in")
+    api.post(f"/api/storages/s3/{source['id']}/sync")
+    work()
+    work()
+    made = Annotation.objects.values_list("id", flat=True)
+    assert len(made) == 5 and set(s3.keys("data", "out/")) == {f"out/{pk}" for pk in made}
