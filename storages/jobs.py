@@ -57,9 +57,13 @@ def record_failure(storage: Storage, user: User | None, error: StorageError) -> 
 
 
 def request_delivery(target_ids: list[int]) -> None:
-    """Has the outbox of these targets delivered soon."""
+    """Has the outbox of these targets delivered soon.
+
+    The id changes with the minute: a job that died with its worker stays known to RQ for many, and must not stand in the way.
+    """
+    minute = int(time.time()) // 60
     for pk in target_ids:
-        if not enqueue("default", "storages.jobs.deliver_outbox", pk, f"deliver-{pk}"):
+        if not enqueue("default", "storages.jobs.deliver_outbox", pk, f"deliver-{pk}-{minute}"):
             return
 
 

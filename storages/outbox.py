@@ -4,6 +4,7 @@ One row per (storage, form, subject), so at most one worker writes an object at 
 """
 
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
@@ -17,7 +18,7 @@ from storages.links import Form, OutboxItem
 from storages.runs import ExportRun
 from tasks.models import Annotation
 
-CLAIM = timedelta(seconds=180)  # longer than any batch takes: 64 objects, 16 at a time, 3 tries of 20 s
+CLAIM = timedelta(seconds=600)  # longer than any chunk takes: 64 objects, 16 at a time, each 4 tries of at most 25 s and pauses
 CHUNK = 64
 BACK_OFF = (1, 5, 30, 120, 600, 3600)  # seconds until the next try
 
@@ -84,10 +85,13 @@ def claim(storage: ExportStorage, limit: int = CHUNK) -> list[OutboxItem]:
 
 def settle(items: Iterable[OutboxItem]) -> None:
     """Delivered: removes the rows, or frees those that changed again meanwhile for another round."""
+    groups: dict[tuple[str, int], list[int]] = defaultdict(list)
     for item in items:
-        mine = OutboxItem.objects.filter(pk=item.pk, claim=item.claim)
-        if not mine.filter(version=item.version).delete()[0]:
-            mine.update(claim="", due=timezone.now())
+        groups[item.claim, item.version].append(item.pk)
+    for (token, version), ids in groups.items():
+        mine = OutboxItem.objects.filter(pk__in=ids, claim=token)
+        mine.filter(version=version).delete()
+        mine.update(claim="", due=timezone.now())
 
 
 def postpone(items: Iterable[OutboxItem], *, keep_run: bool) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
@@ -68,6 +68,8 @@ class BatchStore:
         """Drops rows that have a task already (of a file read once more) and rows that occur twice in the batch."""
         if not drafts:
             return [], 0
+        if self.whole_objects:  # ``unknown`` asked already, and whoever holds the lease is the only one that saves
+            return list({draft.item.key: draft for draft in drafts}.values()), 0
         wanted = {(key_digest(draft.item.key), draft.row_group, draft.row_index): draft for draft in drafts}
         indexes = [index for _, _, index in wanted]
         links = _present(ImportLink, self.run.storage_id, {digest for digest, _, _ in wanted})
@@ -113,7 +115,12 @@ class BatchStore:
 
 
 def _present(model: type[ImportLink | ObjectState], storage_id: int, digests: Collection[bytes]) -> QuerySet:
-    return model.objects.filter(storage_id=storage_id, digest__in=list(digests)).order_by()
+    """One parameter on PostgreSQL; the ORM's IN would prepare thousands of them one by one."""
+    rows = model.objects.filter(storage_id=storage_id).order_by()
+    if connection.vendor == "postgresql":
+        return rows.extra(where=["digest = ANY(%s)"], params=[list(digests)])
+    # only marks are put into the text
+    return rows.extra(where=[f"digest IN ({', '.join(['%s'] * len(digests))})"], params=list(digests))  # noqa: S610
 
 
 def _link_rows(storage_id: int, drafts: Sequence[Draft], task_ids: Sequence[int]) -> Iterator[tuple]:

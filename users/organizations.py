@@ -1,5 +1,7 @@
 """Who belongs to which organization; the only place that writes memberships. Knows nothing of tokens or HTTP."""
 
+from functools import lru_cache
+
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
@@ -42,6 +44,11 @@ def revoke_member(user: User, organization: Organization) -> bool:
 
 def accounts() -> QuerySet[User]:
     """Users with their active organization and ``has_active_membership``, all in the query that authenticates them."""
+    return _accounts().all()
+
+
+@lru_cache(maxsize=1)  # building the query costs as much as running it
+def _accounts() -> QuerySet[User]:
     membership = OrganizationMember.objects.filter(
         user=OuterRef("pk"), organization=OuterRef("active_organization"), deleted_at__isnull=True
     )

@@ -92,29 +92,20 @@ def parse_list(body: bytes) -> ListPage:
 
     Raises ConfigInvalid if the body is no such answer (an HTML page of some other server).
     """
-    page, path, text, entry = ListPage(), [], [], {}
+    page, text, entry = ListPage(), [], {}
 
     def start(name: str, attributes: Mapping[str, str]) -> None:
-        path.append(name)
-        text.clear()
-        if name == "Contents":
-            entry.clear()
+        text.clear()  # white space between elements
 
     def end(name: str) -> None:
-        path.pop()
-        value = "".join(text)
-        parent = path[-1] if path else ""
-        if parent == "Contents":
-            entry[name] = value
-        elif name == "Contents":
+        if name == "Contents":
             _add(page, entry)
-        elif parent == "CommonPrefixes" and name == "Prefix":
-            page.last = max(page.last, unquote_plus(value))
-        elif name == "IsTruncated":
-            page.truncated = value == "true"
-        elif name == "NextContinuationToken":
-            page.token = value
-        text.clear()
+            for name in ("Key", "Size", "LastModified", "ETag"):
+                entry.pop(name, None)
+        elif name == "CommonPrefixes":
+            page.last = max(page.last, unquote_plus(entry["Prefix"]))
+        else:
+            entry[name] = "".join(text)
 
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -126,6 +117,7 @@ def parse_list(body: bytes) -> ListPage:
         raise errors.ConfigInvalid("the endpoint's answer is not an S3 listing; check s3_endpoint", field="s3_endpoint") from None
     if b"<ListBucketResult" not in body[:1000]:
         raise errors.ConfigInvalid("the endpoint's answer is not an S3 listing; check s3_endpoint", field="s3_endpoint")
+    page.truncated, page.token = entry.get("IsTruncated") == "true", entry.get("NextContinuationToken", "")
     return page
 
 

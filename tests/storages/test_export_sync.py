@@ -89,3 +89,11 @@ def test_bulk_and_imported_annotations_are_exported_too(create, work, api, s3, s
     work()
     made = Annotation.objects.values_list("id", flat=True)
     assert len(made) == 5 and set(s3.keys("data", "out/")) == {f"out/{pk}" for pk in made}
+
+
+def test_the_connection_check_leaves_no_object_behind_and_a_scan_takes_none(create, sync, s3, s3_settings):
+    target = create("export/s3", s3_settings)
+    assert s3.keys("data") == []
+    s3.put("data", ".quayside-probe", b"{}")  # left by credentials that may write and not delete
+    assert sync("s3", create("s3", s3_settings, use_blob_urls=True)["id"])["last_sync_count"] == 0
+    assert target["status"] == "queued"

@@ -2,9 +2,11 @@
 
 import json
 import socket
+import sqlite3
 import threading
 import time
 
+import django_rq
 import pytest
 from django.db import connection
 from django.utils import timezone
@@ -101,6 +103,22 @@ def test_a_queue_that_is_away_costs_no_save(create, s3, s3_settings, work, tick,
     assert s3.get("data", str(pk))
 
 
+def test_a_delivery_job_that_died_with_its_worker_holds_up_nothing_for_long(
+    create, s3, s3_settings, work, tick, task, annotate, monkeypatch
+):
+    create("export/s3", s3_settings)
+    work()
+    now, queue = time.time(), django_rq.get_queue("default")
+    monkeypatch.setattr(time, "time", lambda: now)
+    pk = annotate(task)
+    assert queue.connection.lpop(queue.key), "taken by a worker that is killed now: RQ still knows the job"
+    tick()
+    assert s3.get("data", str(pk)) is None
+    monkeypatch.setattr(time, "time", lambda: now + 60)
+    tick()
+    assert s3.get("data", str(pk))
+
+
 def test_two_workers_claim_disjoint_rows_and_lose_none(create, s3_settings, work):
     target = ExportStorage.objects.get(pk=create("export/s3", s3_settings)["id"])
     work()
@@ -184,6 +202,8 @@ def test_a_kms_key_is_named_on_every_write(create, work, s3, s3_settings, task, 
 def test_many_targets_of_a_project_fit_into_the_statements(create, project, api, documents, task):
     for number in range(25):
         create("export/localfiles", {"project": project.pk, "title": str(number), "path": str(documents)})
+    if connection.vendor == "sqlite":
+        connection.connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32766)  # what SQLite is usually built with
     body = [{"data": {"image": "b"}, "annotations": [{"result": RESULT}] * 600}]
     assert api.post(f"/api/projects/{project.pk}/import", body).status_code == 201
     assert OutboxItem.objects.count() == 25 * 600
