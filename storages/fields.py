@@ -17,6 +17,10 @@ class SecretField(models.TextField):
     def get_prep_value(self, value: str | None) -> str | None:
         return encrypt(value) if value else value
 
+    def value_to_string(self, obj: models.Model) -> str:
+        """What ``manage.py dumpdata`` prints: nothing."""
+        return ""
+
     def get_lookup(self, lookup_name: str) -> type[models.Lookup] | None:
         return super().get_lookup(lookup_name) if lookup_name == "isnull" else None
 

@@ -1,4 +1,4 @@
-"""The start page: the projects of the signed-in user's organization with their storages; three queries."""
+"""The start page: the projects of the signed-in user's organization with their storages; four queries."""
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied

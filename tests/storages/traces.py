@@ -55,6 +55,7 @@ def queued() -> Iterator[bytes]:
     server = django_rq.get_connection("default")
     readers = {b"string": server.get, b"hash": server.hgetall, b"set": server.smembers, b"stream": server.xrange}
     readers |= {b"list": lambda key: server.lrange(key, 0, -1), b"zset": lambda key: server.zrange(key, 0, -1, withscores=True)}
+    readers[b"none"] = lambda key: []  # it expired in this moment
     for key in server.keys("*"):
         yield key
         yield from _flat(readers[server.type(key)](key))

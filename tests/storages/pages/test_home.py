@@ -25,5 +25,5 @@ def test_its_queries_do_not_grow_with_projects_and_storages(alice, project, s3_s
     for number in range(3):
         create("s3", s3_settings, title=str(number))
         Project.objects.create(title=f"P{number}", organization=alice.active_organization)
-    with django_assert_num_queries(5):  # session, user, projects, sources, targets
+    with django_assert_num_queries(6):  # session, user, membership, projects, sources, targets
         browser.get("/")
