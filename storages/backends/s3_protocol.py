@@ -144,16 +144,15 @@ def parse_error(body: bytes) -> tuple[str, str]:
 
 
 def info_of(key: str, headers: Mapping[str, str]) -> ObjectInfo:
-    """The whole object as described by the headers of a GET or HEAD answer."""
+    """The whole object as described by the headers of a GET or HEAD answer. Raises ConfigInvalid for nonsense."""
     total = headers.get("Content-Range", "").rpartition("/")[2]
     modified = headers.get("Last-Modified")
-    return ObjectInfo(
-        key=key,
-        size=int(total if total.isdigit() else headers.get("Content-Length") or 0),
-        modified=parsedate_to_datetime(modified) if modified else None,
-        etag=headers.get("ETag", "").strip('"'),
-        content_type=headers.get("Content-Type", ""),
-    )
+    try:
+        size = int(total if total.isdigit() else headers.get("Content-Length") or 0)
+        time = parsedate_to_datetime(modified) if modified else None
+    except ValueError:
+        raise errors.ConfigInvalid("the endpoint's answer is not one of S3; check s3_endpoint", field="s3_endpoint") from None
+    return ObjectInfo(key, size, time, headers.get("ETag", "").strip('"'), headers.get("Content-Type", ""))
 
 
 @dataclass(frozen=True)
