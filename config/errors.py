@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -42,6 +43,9 @@ def translated(error: Exception) -> Exception:
     if isinstance(error, RequestDataTooBig):
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         return api_exception(413, f"the body has more than {limit} bytes; send it in parts, or raise MAX_REQUEST_BYTES")
+    if isinstance(error, OperationalError | InterfaceError):
+        log.error("the database is away or busy: %s", error)
+        return api_exception(503, "the database is away or busy; try again")
     if isinstance(error, DecryptionFailed):
         return api_exception(503, str(error))
     return error

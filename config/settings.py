@@ -66,6 +66,7 @@ TEMPLATES = [
 
 DATABASES = {"default": dj_database_url.parse(env_str("DATABASE_URL", f"sqlite:///{DATA_DIR / 'quayside.sqlite3'}"))}
 DATABASES["default"]["CONN_MAX_AGE"] = env_int("CONN_MAX_AGE", 600)  # seconds
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # a restarted database costs no failed request
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",  # a writer waits at BEGIN instead of failing at its first write

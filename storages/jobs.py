@@ -4,18 +4,19 @@ The one place that may catch everything: whatever a job dies of becomes the run'
 """
 
 import logging
-import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from config.crypto import DecryptionFailed
 from projects.label_config import first_data_key, parse
 from storages import deliver, outbox, status
+from storages.alive import kept_alive
 from storages.base import ExportStorage, ImportStorage, Storage
 from storages.errors import BadCredentials, Malformed, StorageError
 from storages.queueing import enqueue
@@ -113,7 +114,7 @@ def run_export(run_id: int) -> None:
             total = outbox.record_all(run)
             ExportRun.objects.filter(pk=run.pk).update(total=total)
         while run.outbox.exists():
-            if items := outbox.claim(storage):
+            if items := outbox.claim(storage, lease):
                 _deliver(storage, client, items, run, lease)
             else:
                 time.sleep(0.5)  # the rest waits for its next try, or another worker has it
@@ -126,18 +127,20 @@ def deliver_outbox(storage_id: int) -> None:
     target = ExportStorage.objects.filter(pk=storage_id).first()
     if target is None:
         return
+    token = uuid.uuid4().hex
     try:
         storage = target.concrete()
         client = storage.client()
     except (StorageError, DecryptionFailed) as error:
         log.warning("target %s cannot be written to: %s", storage_id, error)
-        outbox.postpone(outbox.claim(target), keep_run=True)
+        outbox.postpone(outbox.claim(target, token), keep_run=True)
         return
-    while items := outbox.claim(storage):
-        failed = deliver.deliver_chunk(storage, client, items)
-        outbox.postpone([item for item, _ in failed], keep_run=True)
-        if failed:
-            log.warning("target %s: %s objects wait for another try, first: %s", storage, len(failed), failed[0][1])
+    with kept_alive(lambda: outbox.renew(token)):
+        while items := outbox.claim(storage, token):
+            failed = deliver.deliver_chunk(storage, client, items)
+            outbox.postpone([item for item, _ in failed], keep_run=True)
+            if failed:
+                log.warning("target %s: %s objects wait for another try, first: %s", storage, len(failed), failed[0][1])
 
 
 def _deliver(storage: ExportStorage, client: object, items: list, run: ExportRun, lease: str) -> None:
@@ -174,37 +177,20 @@ def _take(model: type[Run], run_id: int) -> tuple[Run, str] | None:
 
 @contextmanager
 def _kept(run: Run, lease: str) -> Iterator[None]:
-    """Keeps the lease alive by a thread and ends the run as it deserves when the block is left."""
-    stop = threading.Event()
-    heart = threading.Thread(target=_beat, args=(run, lease, stop), daemon=True, name=f"heartbeat-{run.pk}")
-    heart.start()
+    """Keeps the lease alive and ends the run as it deserves when the block is left."""
     try:
-        yield
-        status.complete(run, lease)
+        with kept_alive(lambda: (status.beat(run, lease), outbox.renew(lease))):
+            yield
+            status.complete(run, lease)
     except status.LeaseLost:
         log.warning("run %s was ended by somebody else; its uncommitted batch is dropped", run.pk)
     except (StorageError, DecryptionFailed) as error:
         status.fail(run, code=getattr(error, "code", "decryption"), message=str(error), lease=lease)
     except Exception:  # noqa: BLE001 - the job boundary
         log.exception("run %s failed", run.pk)
-        status.fail(
-            run, code="internal", message=f"internal error; the server's log has the details of run {run.pk}", lease=lease
-        )
-    finally:
-        stop.set()
-        heart.join()
-
-
-def _beat(run: Run, lease: str, stop: threading.Event) -> None:
-    while not stop.wait(status.HEARTBEAT):
-        try:
-            status.beat(run, lease)
-        except status.LeaseLost:
-            break
-        except DatabaseError as error:
-            log.warning("heartbeat of run %s: %s", run.pk, type(error).__name__)
-            connection.close_if_unusable_or_obsolete()
-    connection.close()
+        connection.close_if_unusable_or_obsolete()
+        message = f"internal error; the server's log has the details of run {run.pk}"
+        status.fail(run, code="internal", message=message, lease=lease)
 
 
 def tick() -> None:

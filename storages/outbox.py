@@ -3,7 +3,6 @@
 One row per (storage, form, subject), so at most one worker writes an object at a time and the newest state wins.
 """
 
-import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -18,7 +17,7 @@ from storages.links import Form, OutboxItem
 from storages.runs import ExportRun
 from tasks.models import Annotation
 
-CLAIM = timedelta(seconds=600)  # longer than any chunk takes: 64 objects, 16 at a time, each 4 tries of at most 25 s and pauses
+CLAIM = timedelta(seconds=30)  # a claim is renewed while its worker lives, and free again this long after it died
 CHUNK = 64
 BACK_OFF = (1, 5, 30, 120, 600, 3600)  # seconds until the next try
 
@@ -71,35 +70,50 @@ def record_all(run: ExportRun) -> int:
     return OutboxItem.objects.filter(run=run).count()
 
 
-def claim(storage: ExportStorage, limit: int = CHUNK) -> list[OutboxItem]:
-    """Takes up to ``limit`` due rows for this caller alone; they come back by themselves if it dies."""
-    token, now = uuid.uuid4().hex, timezone.now()
+def claim(storage: ExportStorage, token: str, limit: int = CHUNK) -> list[OutboxItem]:
+    """Takes up to ``limit`` due rows for the holder of ``token`` alone, until CLAIM after it stops to ``renew``."""
+    now = timezone.now()
     with transaction.atomic():
         due = OutboxItem.objects.filter(storage_id=storage.pk, due__lte=now).order_by("due", "id")
         if connection.features.has_select_for_update_skip_locked:
             due = due.select_for_update(skip_locked=True)
         ids = list(due.values_list("id", flat=True)[:limit])
         OutboxItem.objects.filter(id__in=ids).update(claim=token, due=now + CLAIM)
-    return list(OutboxItem.objects.filter(claim=token).order_by("id")) if ids else []
+    return list(OutboxItem.objects.filter(id__in=ids, claim=token).order_by("id"))
 
 
-def settle(items: Iterable[OutboxItem]) -> None:
-    """Delivered: removes the rows, or frees those that changed again meanwhile for another round."""
+def renew(token: str) -> None:
+    """A sign of life of whoever claimed rows with ``token``."""
+    OutboxItem.objects.filter(claim=token).update(due=timezone.now() + CLAIM)
+
+
+def settle(items: Sequence[OutboxItem]) -> None:
+    """Delivered: removes the rows, or frees those that changed again meanwhile for another round.
+
+    A row whose claim was lost meanwhile (its holder stood still for longer than CLAIM) may have been written by two
+    workers in any order, so it counts as out of date again.
+    """
     groups: dict[tuple[str, int], list[int]] = defaultdict(list)
     for item in items:
         groups[item.claim, item.version].append(item.pk)
+    kept: set[int] = set()
     for (token, version), ids in groups.items():
         mine = OutboxItem.objects.filter(pk__in=ids, claim=token)
+        kept.update(mine.values_list("pk", flat=True))
         mine.filter(version=version).delete()
         mine.update(claim="", due=timezone.now())
+    if lost := sorted((item.storage_id, item.subject) for item in items if item.pk not in kept):
+        _upsert(lost)
 
 
 def postpone(items: Iterable[OutboxItem], *, keep_run: bool) -> None:
     """Failed: tries again later, waiting longer each time; without ``keep_run`` no longer on behalf of its run."""
+    change = {} if keep_run else {"run": None}
     for item in items:
-        pause = timedelta(seconds=BACK_OFF[min(item.attempts, len(BACK_OFF) - 1)])
         mine = OutboxItem.objects.filter(pk=item.pk, claim=item.claim)
-        mine.update(claim="", attempts=F("attempts") + 1, due=timezone.now() + pause, **({} if keep_run else {"run": None}))
+        attempts = mine.values_list("attempts", flat=True).first() or 0  # a change meanwhile set it back to 0
+        pause = timedelta(seconds=BACK_OFF[min(attempts, len(BACK_OFF) - 1)])
+        mine.update(claim="", attempts=F("attempts") + 1, due=timezone.now() + pause, **change)
 
 
 def waiting_targets() -> list[int]:

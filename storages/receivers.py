@@ -5,10 +5,11 @@ from typing import Any
 from django.db import transaction
 from django.dispatch import receiver
 
-from storages import jobs, outbox
+from storages import jobs, outbox, status
 from storages.base import ExportStorage, ImportStorage
 from storages.links import ImportLink
 from storages.media import resolve  # noqa: F401  (registers the resolver of task pages)
+from storages.runs import ExportRun, ImportRun
 from tasks import signals
 
 
@@ -23,6 +24,13 @@ def mark_for_export(sender: Any, project_id: int, pairs: list[tuple[int, int]], 
 def forget_links(sender: Any, task_ids: list[int], **_: Any) -> None:
     """A deleted task's row counts as new at the next sync."""
     ImportLink.objects.filter(task_id__in=task_ids)._raw_delete("default")
+
+
+@receiver(signals.project_closing)
+def end_runs(sender: Any, project_id: int, **_: Any) -> None:
+    """No sync adds tasks while they are being deleted."""
+    for runs in (ImportRun, ExportRun):
+        status.end_all(runs.objects.filter(storage__project_id=project_id), "the project was deleted")
 
 
 @receiver(signals.project_deleting)

@@ -87,6 +87,11 @@ def fail(run: Run, *, code: str, message: str, lease: str | None = None) -> bool
     return bool(rows.update(state=State.FAILED, finished_at=timezone.now(), error_code=code, error=message))
 
 
+def end_all(runs: Any, message: str) -> None:
+    """Ends the active ones of ``runs`` as failed; waits for a batch that is being saved, and no other follows."""
+    runs.filter(state__in=ACTIVE).update(state=State.FAILED, finished_at=timezone.now(), error_code="ended", error=message)
+
+
 def reap(runs: Any) -> int:
     """Declares runs without a sign of life dead; how many. Their committed batches stay, the next sync goes on."""
     dead = timezone.now() - timedelta(seconds=DEAD_AFTER)

@@ -38,7 +38,8 @@ def _delete_chunk(project_id: int, chunk: list[int]) -> int:
 
 
 def delete_project(project: Project) -> None:
-    """Delete the project with all its tasks; other apps hear tasks_deleting, then project_deleting."""
+    """Delete the project with all its tasks; other apps hear project_closing, tasks_deleting, then project_deleting."""
+    signals.project_closing.send(Project, project_id=project.pk)
     gone = False
     while not gone:
         delete_tasks(project.pk)

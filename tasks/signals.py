@@ -9,6 +9,9 @@ annotations_changed = Signal()
 # tasks are about to be deleted, their annotations already are. kwargs: project_id, task_ids=[…]
 tasks_deleting = Signal()
 
+# a project is going to be deleted: what adds tasks to it should stop. Not in a transaction. kwargs: project_id
+project_closing = Signal()
+
 # a project is about to be deleted; its tasks already are. kwargs: project_id
 project_deleting = Signal()
 

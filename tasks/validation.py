@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from json import JSONDecodeError, loads
 from typing import Any
 
@@ -104,9 +104,10 @@ def _time(item: dict, name: str, where: str) -> datetime | None:
         return None
     try:
         parsed = parse_datetime(value) if type(value) is str else None
-    except ValueError:
+        parsed = parsed.astimezone(UTC) if parsed and is_aware(parsed) else None
+    except (ValueError, OverflowError):  # OverflowError: a year that UTC has not
         parsed = None
-    if parsed is None or not is_aware(parsed):
+    if parsed is None:
         raise RowInvalid(f"{where}{name} must be a time with an offset, such as 2026-01-31T12:00:00Z")
     return parsed
 

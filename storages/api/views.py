@@ -20,6 +20,7 @@ from storages.backends import BACKENDS
 from storages.base import Backend, ExportStorage, ImportStorage, Storage
 from storages.errors import StorageError
 from storages.serializers import StorageSerializer
+from storages.status import end_all, runs_of
 
 IMPORT, EXPORT = "import", "export"
 PROJECT = OpenApiParameter("project", int, required=True, description="Project ID")
@@ -108,7 +109,9 @@ class StorageDetail(BackendView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
-        self.storage(pk).delete()
+        storage = self.storage(pk)
+        end_all(runs_of(storage).objects.filter(storage_id=storage.pk), "the storage was deleted")
+        storage.delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

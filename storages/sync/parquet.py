@@ -12,7 +12,7 @@ from storages.client import Client, ObjectInfo
 from storages.errors import Malformed
 
 BUFFER = 1024**2  # bytes asked for at least with one request
-BATCH = 1000  # rows turned into Python objects at a time
+BATCH = 100  # rows turned into Python objects at a time; a row may hold megabytes
 MAGIC = b"PAR1"  # first and last four bytes (Parquet format, "File Format")
 
 

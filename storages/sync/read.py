@@ -4,28 +4,18 @@ A row is a parsed value or the reason why it is none; one bad row never hides it
 allows to go on behind it.
 """
 
-import json
+import itertools
 from collections.abc import Iterator
-from typing import Any, NamedTuple
-
-import ijson
+from typing import Any
 
 from storages.errors import Malformed
-from storages.sync import parquet
+from storages.sync import array, parquet
+from storages.sync.array import Row
 
 CHUNK = 256 * 1024  # bytes read at a time
-OBJECT_LIMIT = 64 * 1024**2  # bytes; a single JSON object larger than this is refused, rows of JSONL are not limited so
+LIMIT = 16 * 1024**2  # bytes; a row larger than this is refused, a file may have any size
 BOM = b"\xef\xbb\xbf"
 EXTENSIONS = ("", ".json", ".jsonl", ".ndjson", ".parquet")
-
-
-class Row(NamedTuple):
-    """``index`` counts rows from 0 (inside ``group`` for Parquet), blank lines left out; ``error`` says why there is no value."""
-
-    index: int
-    value: Any = None
-    error: str = ""
-    group: int = 0
 
 
 class Source:
@@ -34,12 +24,10 @@ class Source:
     def __init__(self, raw: Any) -> None:
         self.raw, self.head = raw, b""
 
-    def read(self, size: int = -1) -> bytes:
-        if self.head:
-            wanted = len(self.head) if size < 0 else size
-            data, self.head = self.head[:wanted], self.head[wanted:]
-            return data + (self.raw.read(-1) if size < 0 else b"")
-        return self.raw.read(size)
+    def read(self) -> bytes:
+        """The next chunk, b"" at the end."""
+        data, self.head = self.head, b""
+        return data or self.raw.read(CHUNK)
 
     def first_byte(self) -> bytes:
         """The first byte that is neither BOM nor white space, b"" if there is none; it is not consumed."""
@@ -51,14 +39,27 @@ class Source:
             if self.head:
                 return self.head[:1]
 
-    def lines(self) -> Iterator[bytes]:
-        """Lines without their end; memory holds one line and one chunk."""
-        rest = b""
-        while chunk := self.read(CHUNK):
-            *whole, rest = (rest + chunk).split(b"\n")
-            yield from whole
-        if rest:
-            yield rest
+    def lines(self) -> Iterator[bytes | None]:
+        """Lines that are not blank, without their end; None for one longer than LIMIT, which is not held in memory."""
+        parts: list[bytes] = []
+        while chunk := self.read():
+            *ended, rest = chunk.split(b"\n")
+            for piece in ended:
+                parts.append(piece)
+                yield from _line(parts)
+                parts = []
+            parts.append(rest)
+            if sum(map(len, parts)) > LIMIT:
+                parts = [b"x" * (LIMIT + 1)]  # stands for too much, whatever follows
+        yield from _line(parts)
+
+
+def _line(parts: list[bytes]) -> Iterator[bytes | None]:
+    line = b"".join(parts)
+    if len(line) > LIMIT:
+        yield None
+    elif line.strip():
+        yield line
 
 
 def rows(raw: Any) -> Iterator[Row]:
@@ -69,7 +70,7 @@ def rows(raw: Any) -> Iterator[Row]:
     source = Source(raw)
     first = source.first_byte()
     if first == b"[":
-        yield from _array(source)
+        yield from array.rows(source.read, LIMIT)
     elif first == b"{":
         yield from _objects(source)
     elif not first:
@@ -92,56 +93,32 @@ def _parquet(raw: Any) -> Iterator[Row]:
         yield Row(index, error=str(error), group=group)
 
 
-def _array(source: Source) -> Iterator[Row]:
-    index = 0
-    try:
-        for value in ijson.items(source, "item", use_float=True):
-            yield Row(index, value)
-            index += 1
-    except (ijson.JSONError, UnicodeDecodeError, OverflowError, ValueError) as error:
-        yield Row(index, error=f"the JSON array breaks off here: {_brief(error)}")
-
-
 def _objects(source: Source) -> Iterator[Row]:
     """JSON Lines if the first line is a value of its own, else one object over several lines."""
-    lines = (line for line in source.lines() if line.strip())
+    lines = source.lines()
     first = next(lines)
     row = _parse(0, first)
-    if row.error:
-        whole = bytearray(first)
-        kept = [first]
+    if row.error and first is not None:
+        held, size = [first], len(first)
         for line in lines:
-            kept.append(line)
-            whole += b"\n" + line
-            if len(whole) > OBJECT_LIMIT:
+            held.append(line)
+            size += len(line or b"")
+            if line is None or size > LIMIT:
                 break
         else:
-            if not (single := _parse(0, bytes(whole))).error or len(kept) == 1:
+            if not (single := _parse(0, b"\n".join(held))).error or len(held) == 1:
                 yield single
                 return
-        del whole
-        lines = (line for part in (kept[1:], lines) for line in part)
+        lines = itertools.chain(held[1:], lines)
     yield row
     for index, line in enumerate(lines, 1):
         yield _parse(index, line)
 
 
-def _parse(index: int, text: bytes) -> Row:
+def _parse(index: int, text: bytes | None) -> Row:
+    if text is None:
+        return Row(index, error=f"the row is longer than {LIMIT // 1024**2} MiB")
     try:
-        return Row(index, json.loads(text.decode("utf-8"), parse_constant=_refuse_constant))
-    except UnicodeDecodeError:
-        return Row(index, error="not UTF-8")
-    except RecursionError:
-        return Row(index, error="nested too deeply")
-    except ValueError as error:
-        return Row(index, error=f"not valid JSON: {_brief(error)}")
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _brief(error: Exception) -> str:
-    text = error.args[0] if error.args else type(error).__name__
-    text = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(error)
-    return text.splitlines()[0][:200]
+        return Row(index, array.DECODER.decode(text.decode("utf-8")))
+    except (ValueError, RecursionError) as error:
+        return Row(index, error=array.reason(error))

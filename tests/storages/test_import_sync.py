@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from storages import status
 from storages.links import ImportLink, ObjectState
 from storages.runs import ImportRun
 from tasks.models import Annotation, Prediction, Task
@@ -226,3 +227,24 @@ def test_an_object_that_breaks_off_is_reported_and_read_again_next_time(s3, s3_s
     s3.heal()
     assert sync("s3", storage["id"])["status"] == "completed"
     assert Task.objects.count() == 40_000
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2026-01-01"])
+def test_a_time_that_utc_does_not_have_is_one_bad_row(s3, s3_settings, create, sync, project, api, time):
+    bad = {"data": {"image": "x"}, "annotations": [{"result": [], "draft_created_at": time}]}
+    s3.put("data", "t.jsonl", json.dumps(bad).encode() + b'\n{"image": "good"}\n')
+    answer = sync("s3", create("s3", s3_settings)["id"])
+    assert (answer["status"], answer["last_sync_count"], answer["meta"]["failed"]) == ("completed_with_errors", 1, 1)
+    assert api.post(f"/api/projects/{project.pk}/import", [bad]).status_code == 400
+
+
+def test_deleting_a_storage_or_its_project_ends_the_sync_that_runs(s3, s3_settings, create, api, project):
+    for delete in ("storage", "project"):
+        storage = create("s3", s3_settings, use_blob_urls=True)
+        api.post(f"/api/storages/s3/{storage['id']}/sync")
+        run = ImportRun.objects.get()
+        lease = status.acquire(run)
+        route = f"/api/storages/s3/{storage['id']}" if delete == "storage" else f"/api/projects/{project.pk}/"
+        assert api.delete(route).status_code == 204
+        with pytest.raises(status.LeaseLost):
+            status.beat(run, lease)

@@ -120,7 +120,7 @@ def test_two_workers_claim_disjoint_rows_and_lose_none(create, s3_settings, work
 
     def claim():
         barrier.wait()
-        while items := outbox.claim(target, limit=7):
+        while items := outbox.claim(target, f"worker-{threading.get_ident()}", limit=7):
             taken.extend(item.subject for item in items)
         connection.close()
 
@@ -130,16 +130,16 @@ def test_two_workers_claim_disjoint_rows_and_lose_none(create, s3_settings, work
     for thread in threads:
         thread.join(timeout=60)
     assert len(taken) == len(set(taken))
-    assert set(taken) | {item.subject for item in outbox.claim(target)} == set(range(200))
+    assert set(taken) | {item.subject for item in outbox.claim(target, "worker")} == set(range(200))
 
 
 def test_a_change_during_a_delivery_is_delivered_again(create, s3, s3_settings, work, api, task, annotate):
     target = ExportStorage.objects.get(pk=create("export/s3", s3_settings)["id"]).concrete()
     work()
     pk = annotate(task)
-    items = outbox.claim(target)
+    items = outbox.claim(target, "worker")
     api.patch(f"/api/annotations/{pk}/", {"lead_time": 2.0})
-    assert outbox.claim(target) == [], "the row is taken: nobody else may write the object meanwhile"
+    assert outbox.claim(target, "worker") == [], "the row is taken: nobody else may write the object meanwhile"
     deliver.deliver_chunk(target, target.client(), items)
     assert OutboxItem.objects.get().version > items[0].version
     api.patch(f"/api/annotations/{pk}/", {"lead_time": 3.0})
@@ -151,7 +151,7 @@ def test_rows_of_a_worker_that_died_come_back(create, s3, s3_settings, work, tic
     target = ExportStorage.objects.get(pk=create("export/s3", s3_settings)["id"])
     work()
     pk = annotate(task)
-    assert len(outbox.claim(target)) == 1
+    assert len(outbox.claim(target, "worker")) == 1
     tick()
     assert s3.get("data", str(pk)) is None
     OutboxItem.objects.update(due=timezone.now())  # CLAIM has passed
@@ -200,3 +200,21 @@ def test_many_targets_of_a_project_fit_into_the_statements(create, project, api,
     body = [{"data": {"image": "b"}, "annotations": [{"result": RESULT}] * 600}]
     assert api.post(f"/api/projects/{project.pk}/import", body).status_code == 201
     assert OutboxItem.objects.count() == 25 * 600
+
+
+def test_a_worker_that_stood_still_until_its_claim_was_lost_has_the_object_written_once_more(
+    create, s3, s3_settings, work, tick, task, annotate, api
+):
+    target = ExportStorage.objects.get(pk=create("export/s3", s3_settings)["id"]).concrete()
+    work()
+    pk = annotate(task)
+    stalled = outbox.claim(target, "stalled")
+    OutboxItem.objects.update(due=timezone.now())  # CLAIM has passed
+    tick()
+    assert not OutboxItem.objects.exists(), "another worker delivered it"
+    api.patch(f"/api/annotations/{pk}/", {"lead_time": 9.0})
+    work()
+    s3.put("data", str(pk), b"what the stalled worker had in its hands")
+    outbox.settle(stalled)
+    tick()
+    assert json.loads(s3.get("data", str(pk)))["lead_time"] == 9.0 and not OutboxItem.objects.exists()
