@@ -13,6 +13,7 @@ threads = env_int("WEB_THREADS", 16, minimum=1, maximum=256)
 timeout = 120  # seconds without a sign of life from a worker; long answers do not count, they run in threads
 graceful_timeout = 5  # seconds that answers under way get at a stop; manage.py up waits 7
 keepalive = 15
+limit_request_line = 0  # no limit: an export of 1,000 given ids has a line of 8 KB
 control_socket_disable = True  # otherwise ~/.gunicorn/gunicorn.ctl appears
 forwarded_allow_ips = env_str("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")  # proxies whose X-Forwarded-Proto is believed
 

@@ -23,7 +23,7 @@ from storages.queueing import enqueue
 from storages.runs import ExportIssue, ExportRun, ImportRun, Run
 from storages.store import BatchStore
 from storages.sync import engine
-from storages.sync.scan import compile_filter
+from storages.sync.patterns import matcher
 from tasks.authors import Authors
 from tasks.drafts import TaskDraft
 from tasks.validation import RowInvalid, parse_row
@@ -93,7 +93,7 @@ def _plan(storage: ImportStorage, subject: Callable[[str], str]) -> engine.Plan:
 
     return engine.Plan(
         recursive=storage.recursive,
-        passes=compile_filter(storage.regex_filter, subject),
+        passes=matcher(storage.regex_filter, subject),
         whole_objects=storage.use_blob_urls,
         task_of_uri=lambda uri: TaskDraft({data_key: uri}),
         task_of_row=task_of_row,

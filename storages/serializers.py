@@ -5,18 +5,18 @@ A backend's own serializer only names its model; everything here is derived from
 
 from typing import Any
 
-import regex
 from django.http import Http404
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from projects.access import visible_projects
+from projects.access import key_of, visible_projects
 from projects.models import Project
 from storages import status
 from storages.api.errors import to_validation_error
 from storages.base import Storage
-from storages.errors import StorageError
+from storages.errors import ConfigInvalid, StorageError
 from storages.fields import SecretField, secret_names
+from storages.sync.patterns import compiled
 
 
 class VisibleProject(serializers.PrimaryKeyRelatedField):
@@ -24,6 +24,11 @@ class VisibleProject(serializers.PrimaryKeyRelatedField):
 
     def get_queryset(self) -> Any:
         return visible_projects(self.context["request"].user) if "request" in self.context else Project.objects.none()
+
+    def to_internal_value(self, data: Any) -> Project:
+        if isinstance(data, float):  # 1.5 is no id, and 1e400 no number at all
+            self.fail("incorrect_type", data_type="float")
+        return super().to_internal_value(key_of(data) if isinstance(data, str) and data.isdigit() else data)
 
 
 class StorageSerializer(serializers.ModelSerializer):
@@ -57,9 +62,9 @@ class StorageSerializer(serializers.ModelSerializer):
 
     def validate_regex_filter(self, value: str | None) -> str | None:
         try:
-            regex.compile(value or "")
-        except regex.error as error:
-            raise ValidationError(f"not a regular expression: {error}; to match every object leave it empty or use .*") from None
+            compiled(value or "")
+        except ConfigInvalid as error:
+            raise ValidationError(str(error)) from error
         return value
 
     def validate_project(self, project: Project) -> Project:

@@ -2,6 +2,7 @@
 
 import math
 import operator
+import re
 from collections.abc import Callable
 from functools import reduce
 from typing import Any
@@ -84,6 +85,8 @@ def _read(item: Any) -> tuple[str, str, Any]:
 
 
 def _condition(column: str, name: str, value: Any) -> Q:
+    if column == "completed_at" and name == "empty" and isinstance(value, bool):  # how old clients ask for unlabeled tasks
+        return Q(total_annotations=0, cancelled_annotations=0) if value else ~Q(total_annotations=0, cancelled_annotations=0)
     if column not in NUMBERS | TIMES:
         known = ", ".join(sorted(NUMBERS | TIMES))
         raise invalid(f"the filter {column[:50]!r} is unknown; use one of {known}, data.<key>")
@@ -111,7 +114,7 @@ def _text_condition(alias: str, name: str, value: Any) -> Q:
 
 
 def _number(value: Any) -> int:
-    if isinstance(value, str) and value.lstrip("-").isdigit() and len(value) < 20:
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value):
         value = int(value)
     if isinstance(value, float) and math.isfinite(value) and value.is_integer():
         value = int(value)

@@ -4,7 +4,8 @@ import time
 from typing import Any
 
 from storages.base import ImportStorage
-from storages.sync.scan import compile_filter, scan
+from storages.sync.patterns import matcher
+from storages.sync.scan import scan
 
 TIME_LIMIT = 30  # seconds (behaviour.md §8)
 MORE = {"key": None, "last_modified": None, "size": None}
@@ -19,7 +20,7 @@ def preview_files(storage: ImportStorage, limit: int) -> list[dict[str, Any]]:
     client = storage.client()
     until = time.monotonic() + TIME_LIMIT
     rows: list[dict[str, Any]] = []
-    for page in scan(client, recursive=storage.recursive, passes=compile_filter(storage.regex_filter, client.subject)):
+    for page in scan(client, recursive=storage.recursive, passes=matcher(storage.regex_filter, client.subject)):
         for item in page.objects:
             if len(rows) == limit:
                 return [*rows, MORE]

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from projects.access import get_project, visible_projects
+from projects.access import get_project, key_of, visible_projects
 from storages import jobs
 from storages.api import forms
 from storages.api.errors import to_validation_error
@@ -58,9 +58,9 @@ class BackendView(APIView):
         value = request.data.get("id") if isinstance(request.data, dict) else None
         if value in (None, ""):
             return None
-        if not str(value).isdecimal():
+        if not (pk := key_of(value)):
             raise ValidationError({"id": ["A valid integer is required."]})
-        return self.storage(int(value))
+        return self.storage(pk)
 
     def draft(self, request: Request, *, check: bool) -> Storage:
         """An unsaved storage with the request's settings over the stored ones of ``id``; nothing is written."""
@@ -170,10 +170,7 @@ class AllStorages(APIView):
 
     @extend_schema(parameters=[PROJECT], responses={200: OBJECTS})
     def get(self, request: Request) -> Response:
-        value = request.query_params.get("project", "")
-        projects = visible_projects(request.user).filter(pk=int(value)) if value.isdecimal() and len(value) < 19 else None
-        if projects is None:
-            return Response([])
+        projects = visible_projects(request.user).filter(pk=key_of(request.query_params.get("project")))
         parent = ImportStorage if self.direction == IMPORT else ExportStorage
         rows = [row.concrete() for row in parent.objects.with_backend().filter(project__in=projects)]
         order = list(BACKENDS)

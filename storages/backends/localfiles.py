@@ -4,6 +4,7 @@ import os
 
 from django.conf import settings
 from django.db import models
+from rest_framework import serializers
 
 from storages import errors
 from storages.backends.localfiles_client import LocalFilesClient
@@ -62,6 +63,11 @@ class LocalFilesSerializer(StorageSerializer):
 
 
 class LocalFilesImportSerializer(LocalFilesSerializer):
+    recursive_scan = serializers.BooleanField(required=False, allow_null=True)  # null counts as false (contract.md §1.3)
+
+    def validate_recursive_scan(self, value: bool | None) -> bool:
+        return bool(value)
+
     class Meta(StorageSerializer.Meta):
         model = LocalFilesImportStorage
 

@@ -4,12 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-import regex
-
 from storages.client import PROBE_NAME, Client, ObjectInfo, Page
-from storages.errors import ConfigInvalid
-
-MATCH_TIMEOUT = 0.25  # seconds for one key; a pattern that takes longer would hold the worker for hours
 
 
 @dataclass
@@ -20,29 +15,6 @@ class Scanned:
     ignored: int
     cursor: str
     unstorable: list[str] = field(default_factory=list)
-
-
-def compile_filter(pattern: str | None, subject: Callable[[str], str]) -> Callable[[str], bool]:
-    """A test of keys: ``pattern`` matched from the start of ``subject(key)``, everything if it is empty.
-
-    Raises ConfigInvalid for a broken pattern, at once or (a catastrophic one) from the returned function.
-    """
-    if not pattern:
-        return lambda key: True
-    try:
-        match = regex.compile(pattern).match
-    except regex.error as error:
-        raise ConfigInvalid(f"not a regular expression: {error}", field="regex_filter") from None
-
-    def passes(key: str) -> bool:
-        try:
-            return match(subject(key), timeout=MATCH_TIMEOUT) is not None
-        except TimeoutError:
-            raise ConfigInvalid(
-                "the expression takes too long on some keys (nested repeats?); simplify it", field="regex_filter"
-            ) from None
-
-    return passes
 
 
 def storable(key: str) -> bool:

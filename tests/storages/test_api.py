@@ -93,6 +93,13 @@ def test_a_storage_stays_in_its_project(api, s3_settings, project, alice):
     assert api.patch(f"/api/storages/s3/{pk}", {"project": project.pk}).status_code == 200
 
 
+def test_a_null_recursive_scan_of_local_files_counts_as_false(api, project, documents):
+    pk = api.post("/api/storages/localfiles/", {"project": project.pk, "path": str(documents), "recursive_scan": True}).json()[
+        "id"
+    ]
+    assert api.patch(f"/api/storages/localfiles/{pk}", {"recursive_scan": None}).json()["recursive_scan"] is False
+
+
 def test_put_replaces_and_delete_removes(api, s3_settings):
     pk = api.post("/api/storages/s3/", s3_settings).json()["id"]
     replaced = api.put(f"/api/storages/s3/{pk}", s3_settings | {"title": "Replaced"})
@@ -128,6 +135,12 @@ def test_validate_answers_nothing_and_saves_nothing(api, s3_settings, s3):
         ({"s3_endpoint": "http://no-such-host.invalid"}, "non_field_errors", "resolved"),
         ({"region_name": "eu west/1"}, "region_name", "region"),
         ({"regex_filter": "("}, "regex_filter", "regular expression"),
+        ({"regex_filter": "(a{9999}){9999}"}, "regex_filter", "multiply"),
+        ({"regex_filter": "(?V0)(?V1)"}, "regex_filter", "regular expression"),
+        ({"regex_filter": "(" * 900 + ")" * 900}, "regex_filter", "nested"),
+        ({"regex_filter": "a" * 2001}, "regex_filter", "2000"),
+        ({"project": 1.5}, "project", "Incorrect type"),
+        ({"project": "9" * 5000}, "project", "object does not exist"),
         ({"presign_ttl": -1}, "presign_ttl", "greater"),
         ({"presign_ttl": 32768}, "presign_ttl", "less"),
         ({"presign": None}, "presign", "null"),
@@ -146,7 +159,9 @@ def test_a_wrong_setting_gets_a_400_that_names_it_and_nothing_is_saved(api, s3_s
     assert S3ImportStorage.objects.count() == 0
 
 
-@pytest.mark.parametrize("raw", ["{", "[]", "7", '"x"', "null", "{}"])
+@pytest.mark.parametrize(
+    "raw", ["{", "[]", "7", '"x"', "null", "{}", '{"project": 1e400}', '{"project": 1, "id": "%s"}' % ("9" * 5000)]
+)
 def test_malformed_bodies_get_a_400(api, raw):
     for route in ("s3/", "s3/validate", "s3/files", "export/s3", "localfiles/"):
         envelope(api.post(f"/api/storages/{route}", raw, content_type="application/json"), 400)
