@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 from django.views.decorators.http import require_safe
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
 urlpatterns = [
     path("", include("users.urls")),
@@ -11,7 +11,7 @@ urlpatterns = [
     path("", include("storages.urls")),
     path("", include("storages.pages.home")),
     path("docs/", require_safe(SpectacularSwaggerView.as_view()), name="docs"),  # its OPTIONS has no template
-    path("docs/openapi.json", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/openapi.json", SpectacularJSONAPIView.as_view(), name="schema"),
 ]
 handler400 = "config.errors.bad_request"
 handler403 = "config.errors.forbidden"

@@ -74,11 +74,6 @@ class Storage(models.Model):
         """Which verbs the connection check tries beside listing."""
         raise NotImplementedError
 
-    def where(self) -> str:
-        """The container and root for messages and lists, e.g. ``s3://bucket/prefix/``."""
-        client = self.client()
-        return f"{client.scheme}://{client.container}/{client.root}"
-
     def __str__(self) -> str:
         return f"{self.type} {type(self).__name__} {self.pk}"
 

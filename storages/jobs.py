@@ -19,6 +19,7 @@ from storages import deliver, outbox, status
 from storages.alive import kept_alive
 from storages.base import ExportStorage, ImportStorage, Storage
 from storages.errors import BadCredentials, Malformed, StorageError
+from storages.links import OutboxItem
 from storages.queueing import enqueue
 from storages.runs import ExportIssue, ExportRun, ImportRun, Run
 from storages.store import BatchStore
@@ -38,13 +39,15 @@ def start_import(storage: ImportStorage, user: User | None = None, trigger: str 
     return _start(storage, user, trigger, "storages.jobs.run_import")
 
 
-def start_export(storage: ExportStorage, user: User | None = None, trigger: str = "api") -> ExportRun | None:
+def start_export(
+    storage: ExportStorage, user: User | None = None, trigger: str = "api", *, only_new: bool = False
+) -> ExportRun | None:
     """Queues a sync of the target and returns its run; None if one is queued or running already."""
-    return _start(storage, user, trigger, "storages.jobs.run_export")
+    return _start(storage, user, trigger, "storages.jobs.run_export", only_new=only_new)
 
 
-def _start(storage: Storage, user: User | None, trigger: str, job: str) -> Run | None:
-    run = status.begin(storage, user=user, trigger=trigger)
+def _start(storage: Storage, user: User | None, trigger: str, job: str, **options: bool) -> Run | None:
+    run = status.begin(storage, user=user, trigger=trigger, **options)
     if run is not None:
         transaction.on_commit(lambda: enqueue("low", job, run.pk, run.job_id))
     return run
@@ -126,6 +129,7 @@ def deliver_outbox(storage_id: int) -> None:
     """The job that delivers what is due for one target; failures are tried again later, for as long as it takes."""
     target = ExportStorage.objects.filter(pk=storage_id).first()
     if target is None:
+        OutboxItem.objects.filter(storage_id=storage_id).delete()
         return
     token = uuid.uuid4().hex
     try:
@@ -141,6 +145,8 @@ def deliver_outbox(storage_id: int) -> None:
             outbox.postpone([item for item, _ in failed], keep_run=True)
             if failed:
                 log.warning("target %s: %s objects wait for another try, first: %s", storage, len(failed), failed[0][1])
+            if any(isinstance(error, BadCredentials) for _, error in failed):
+                break  # the others would fail alike; the scheduler comes back
 
 
 def _deliver(storage: ExportStorage, client: object, items: list, run: ExportRun, lease: str) -> None:

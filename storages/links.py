@@ -84,7 +84,10 @@ class OutboxItem(models.Model):
     removed only after the object was written, and only if ``version`` did not move meanwhile.
     """
 
-    storage = models.ForeignKey(ExportStorage, on_delete=models.CASCADE, related_name="outbox", db_index=False)
+    # no constraint in the database: a target that is deleted meanwhile must not fail an annotator's save
+    storage = models.ForeignKey(
+        ExportStorage, on_delete=models.CASCADE, related_name="outbox", db_index=False, db_constraint=False
+    )
     form = models.CharField(max_length=10, choices=Form.choices)
     subject = models.BigIntegerField()
     version = models.BigIntegerField(default=1)

@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from storages.base import ExportStorage
-from storages.links import Form, OutboxItem
+from storages.links import ExportLink, Form, OutboxItem
 from storages.runs import ExportRun
 from tasks.models import Annotation
 
@@ -55,17 +55,28 @@ def _upsert(rows: Sequence[tuple[int, int]]) -> None:
 
 
 def record_all(run: ExportRun) -> int:
-    """Marks everything the project has annotated as out of date on behalf of ``run``; how many objects that is."""
+    """Marks everything the project has annotated as out of date on behalf of ``run``; how many objects that is.
+
+    With ``run.only_new`` what was written since its last change is left out.
+    """
     column = "task_id" if form() is Form.TASK else "id"
-    table, source = (connection.ops.quote_name(m._meta.db_table) for m in (OutboxItem, Annotation))
+    table, source, link = (connection.ops.quote_name(m._meta.db_table) for m in (OutboxItem, Annotation, ExportLink))
+    written, known = "", []
+    if run.only_new:
+        known = [run.storage_id, form().value]
+        written = (
+            f"AND NOT EXISTS (SELECT 1 FROM {link} l WHERE l.storage_id = %s AND l.form = %s "  # noqa: S608
+            f"AND l.subject = {source}.{column} AND l.exported_at >= {source}.updated_at) "
+        )
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table} (storage_id, form, subject, version, claim, due, attempts, run_id) "  # noqa: S608
-            f"SELECT DISTINCT %s, %s, {column}, 1, '', %s, 0, %s FROM {source} WHERE project_id = %s ORDER BY {column} "
+            f"SELECT DISTINCT %s, %s, {column}, 1, '', %s, 0, %s FROM {source} WHERE project_id = %s "
+            f"{written}ORDER BY {column} "
             f"ON CONFLICT (storage_id, form, subject) DO UPDATE SET version = {table}.version + 1, attempts = 0, "
             f"run_id = excluded.run_id, due = CASE WHEN {table}.claim = '' THEN excluded.due ELSE {table}.due END",
-            [run.storage_id, form().value, now, run.pk, run.storage.project_id],
+            [run.storage_id, form().value, now, run.pk, run.storage.project_id, *known],
         )
     return OutboxItem.objects.filter(run=run).count()
 
@@ -106,14 +117,17 @@ def settle(items: Sequence[OutboxItem]) -> None:
         _upsert(lost)
 
 
-def postpone(items: Iterable[OutboxItem], *, keep_run: bool) -> None:
+def postpone(items: Sequence[OutboxItem], *, keep_run: bool) -> None:
     """Failed: tries again later, waiting longer each time; without ``keep_run`` no longer on behalf of its run."""
     change = {} if keep_run else {"run": None}
-    for item in items:
-        mine = OutboxItem.objects.filter(pk=item.pk, claim=item.claim)
-        attempts = mine.values_list("attempts", flat=True).first() or 0  # a change meanwhile set it back to 0
-        pause = timedelta(seconds=BACK_OFF[min(attempts, len(BACK_OFF) - 1)])
-        mine.update(claim="", attempts=F("attempts") + 1, due=timezone.now() + pause, **change)
+    tokens = {item.claim for item in items}
+    mine = OutboxItem.objects.filter(pk__in=[item.pk for item in items], claim__in=tokens)
+    tries: dict[int, list[int]] = defaultdict(list)  # read anew: a change meanwhile set it back to 0
+    for pk, attempts in mine.values_list("pk", "attempts"):
+        tries[min(attempts, len(BACK_OFF) - 1)].append(pk)
+    for attempts, pks in tries.items():
+        due = timezone.now() + timedelta(seconds=BACK_OFF[attempts])
+        mine.filter(pk__in=pks).update(claim="", attempts=F("attempts") + 1, due=due, **change)
 
 
 def waiting_targets() -> list[int]:

@@ -90,6 +90,7 @@ class ExportRun(Run):
     """A sync of a target."""
 
     storage = models.ForeignKey(ExportStorage, on_delete=models.CASCADE, related_name="runs")
+    only_new = models.BooleanField(default=False, help_text="leaves out what was written since its last change")
 
     class Meta(Run.Meta):
         constraints = [_one_active("one_active_export_run")]

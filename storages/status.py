@@ -30,7 +30,7 @@ def runs_of(storage: Storage) -> type[Run]:
     return type(storage)._meta.get_field("run").related_model
 
 
-def begin(storage: Storage, *, user: User | None, trigger: str) -> Run | None:
+def begin(storage: Storage, *, user: User | None, trigger: str, **options: bool) -> Run | None:
     """A new queued run, the storage's newest from now on; None if one is already queued or running."""
     model = runs_of(storage)
     reap(model.objects.filter(storage_id=storage.pk))
@@ -38,7 +38,7 @@ def begin(storage: Storage, *, user: User | None, trigger: str) -> Run | None:
     try:
         with transaction.atomic():
             run = model.objects.create(
-                storage_id=storage.pk, started_by=user, trigger=trigger, attempt=attempt, job_id=str(uuid.uuid4())
+                storage_id=storage.pk, started_by=user, trigger=trigger, attempt=attempt, job_id=str(uuid.uuid4()), **options
             )
             _parent(storage).objects.filter(pk=storage.pk).update(run=run)
     except IntegrityError:  # the partial unique index: one active run per storage
@@ -77,7 +77,15 @@ def complete(run: Run, lease: str) -> None:
     now = timezone.now()
     clean = _owned(run, lease).filter(failed=0).update(state=State.COMPLETED, finished_at=now, heartbeat=now)
     if not clean:
-        _guarded(_owned(run, lease).update(state=State.COMPLETED_WITH_ERRORS, finished_at=now, heartbeat=now))
+        ended = {"state": State.COMPLETED_WITH_ERRORS, "finished_at": now, "heartbeat": now, "error": first_issues(run)}
+        _guarded(_owned(run, lease).update(**ended))
+
+
+def first_issues(run: Run) -> str:
+    """The run's first issues, a line each, and how many more there are."""
+    lines = [str(issue) for issue in run.issues.order_by("id")[:TRACEBACK_LINES]]
+    more = (type(run).objects.filter(pk=run.pk).values_list("failed", flat=True).first() or 0) - len(lines)
+    return "\n".join([*lines, f"… and {more} more"] if more > 0 else lines)
 
 
 def fail(run: Run, *, code: str, message: str, lease: str | None = None) -> bool:
@@ -122,19 +130,9 @@ def summary(storage: Storage) -> dict[str, Any]:
         "last_sync": run.finished_at if done else None,
         "last_sync_count": None if run.state == State.QUEUED else run.created,
         "last_sync_job": run.job_id,
-        "traceback": traceback(run),
+        "traceback": run.error or None,  # in words, never code
         "meta": meta(run),
     }
-
-
-def traceback(run: Run) -> str | None:
-    """What went wrong, in words and never as code: the run's error, then its first issues, a line each."""
-    lines = [run.error] if run.error else []
-    if run.failed and not run.active:
-        lines += [str(issue) for issue in run.issues.order_by("id")[:TRACEBACK_LINES]]
-        if run.failed > TRACEBACK_LINES:
-            lines.append(f"… and {run.failed - TRACEBACK_LINES} more")
-    return "\n".join(lines) or None
 
 
 def meta(run: Run) -> dict[str, Any]:

@@ -77,7 +77,8 @@ def call(client: APIClient, verb: str, route: str, estate: Estate):
         query = "&".join(f"{name}={value}" for name, value in estate.query.items() if name not in ("tasks", "ids"))
         answer = getattr(client, verb)(f"{path}?{query}", **body)
     else:
-        answer = getattr(client, verb)(path, estate.query)
+        ids = estate.query["project" if route == "/api/projects/" else "task"]  # of what this route lists
+        answer = getattr(client, verb)(path, estate.query | {"ids": ids})
     text = answer.getvalue() if answer.streaming else answer.content
     return answer, text.decode("utf-8", "replace") + str(dict(answer.items()))
 

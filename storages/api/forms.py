@@ -1,5 +1,6 @@
 """Form layouts derived from a backend's columns, and the small request and answer shapes of the storage views."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -67,6 +68,14 @@ def parse_limit(value: Any) -> int:
         return max(serializers.IntegerField(max_value=10_000).run_validation(value), 1)
     except ValidationError as error:
         raise ValidationError({"limit": error.detail}) from None
+
+
+def parse_flag(parameters: Mapping[str, str], name: str) -> bool:
+    """A query parameter that is true or false, false when absent. Raises ValidationError."""
+    try:
+        return serializers.BooleanField().run_validation(parameters.get(name, False))
+    except ValidationError as error:
+        raise ValidationError({name: error.detail}) from None
 
 
 def layout(backend: Backend, model: type[Storage], direction: str) -> list[dict[str, Any]]:

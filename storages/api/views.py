@@ -23,6 +23,7 @@ from storages.serializers import StorageSerializer
 from storages.status import end_all, runs_of
 
 IMPORT, EXPORT = "import", "export"
+ONLY_NEW = OpenApiParameter("only_new", bool, description="Targets: leave out what was written since its last change")
 PROJECT = OpenApiParameter("project", int, required=True, description="Project ID")
 
 
@@ -127,7 +128,7 @@ class StorageValidate(BackendView):
 class StorageSync(BackendView):
     """Queue a sync; a storage that is queued or syncing is answered unchanged."""
 
-    @extend_schema(request=None)
+    @extend_schema(request=None, parameters=[ONLY_NEW])
     def post(self, request: Request, pk: int) -> Response:
         storage = self.storage(pk)
         if not storage.synchronizable:
@@ -138,7 +139,10 @@ class StorageSync(BackendView):
             except StorageError as error:
                 jobs.record_failure(storage, request.user, error)
                 raise to_validation_error(error) from error
-            (jobs.start_import if self.direction == IMPORT else jobs.start_export)(storage, request.user)
+            if self.direction == IMPORT:
+                jobs.start_import(storage, request.user)
+            else:
+                jobs.start_export(storage, request.user, only_new=forms.parse_flag(request.query_params, "only_new"))
         return Response(self.get_serializer(self.storage(pk)).data)
 
 

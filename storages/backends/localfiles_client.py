@@ -5,7 +5,6 @@ nor a symbolic link leads out of the storage's directory (CVE-2025-25295).
 """
 
 import errno
-import mimetypes
 import os
 import stat as modes
 import tempfile
@@ -175,5 +174,4 @@ def translated(name: str) -> Iterator[None]:
 def describe(key: str, found: os.stat_result) -> ObjectInfo:
     """What a stat tells; the etag changes with every write that moves mtime or size."""
     modified = datetime.fromtimestamp(found.st_mtime_ns // 1000 / 1e6, UTC)
-    kind, _ = mimetypes.guess_type(key)
-    return ObjectInfo(key, found.st_size, modified, f"{found.st_mtime_ns:x}-{found.st_size:x}", kind or "")
+    return ObjectInfo(key, found.st_size, modified, f"{found.st_mtime_ns:x}-{found.st_size:x}")

@@ -1,5 +1,6 @@
 """AWS S3 and compatible stores, with access keys or the server's own identity."""
 
+import itertools
 import re
 from functools import lru_cache
 from typing import Any
@@ -39,6 +40,8 @@ class S3Columns(Prefixed):
         bucket = required(self.bucket, "bucket", "bucket")
         if not BUCKET_NAME.fullmatch(bucket):
             raise errors.ConfigInvalid("not a bucket name: 3 to 63 lower-case letters, digits, dots and hyphens", field="bucket")
+        if not {".", ".."}.isdisjoint(self.root.split("/")):
+            raise errors.ConfigInvalid("a prefix cannot have '.' or '..' parts", field="prefix")
         region = (self.region_name or "").strip() or "us-east-1"
         if not re.fullmatch(r"[a-z0-9\-]{2,40}", region):
             raise errors.ConfigInvalid("not a region name such as eu-west-1", field="region_name")
@@ -91,7 +94,8 @@ class S3ImportStorage(S3Columns, Scanned, Presigned, ImportStorage):
         if not self.bucket:  # Label Studio accepts a source without bucket; it cannot be synced until it has one
             return
         client = self.client()
-        found = next((page for page in client.list(recursive=True) if page.objects), None)
+        pages = itertools.islice(client.list(recursive=True), 10)  # ten pages of nothing but folder markers are enough
+        found = next((page for page in pages if page.objects), None)
         if self.root and found is None:
             raise errors.NotFound(f"s3://{self.bucket}/{self.root} not found: no object lies under this prefix")
 

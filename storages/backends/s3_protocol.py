@@ -179,6 +179,11 @@ class Address:
         return f"{base}?{urlencode(query, quote_via=quote)}" if query else base
 
 
+def _frozen(credentials: Any) -> Any:
+    """Key, secret and token of one moment; a refresh between reading them would mix two identities."""
+    return credentials.get_frozen_credentials()
+
+
 def sign(method: str, url: str, headers: dict[str, str], body: bytes, credentials: Any, region: str) -> dict[str, str]:
     """The headers of a SigV4-signed request (Signature Version 4, "Authenticating Requests: Using the Authorization Header")."""
     from botocore.auth import S3SigV4Auth
@@ -187,7 +192,7 @@ def sign(method: str, url: str, headers: dict[str, str], body: bytes, credential
     request = AWSRequest(method=method, url=url, headers=headers, data=body or None)
     request.context["client_config"] = None
     request.context["payload_signing_enabled"] = True
-    S3SigV4Auth(credentials, "s3", region).add_auth(request)
+    S3SigV4Auth(_frozen(credentials), "s3", region).add_auth(request)
     return dict(request.headers)
 
 
@@ -197,7 +202,7 @@ def sign_url(url: str, ttl: int, credentials: Any, region: str) -> str:
     from botocore.awsrequest import AWSRequest
 
     request = AWSRequest(method="GET", url=url)
-    S3SigV4QueryAuth(credentials, "s3", region, expires=min(ttl, 604_800)).add_auth(request)
+    S3SigV4QueryAuth(_frozen(credentials), "s3", region, expires=min(ttl, 604_800)).add_auth(request)
     return request.url
 
 

@@ -52,7 +52,7 @@ def card(storage: Storage, side: str) -> dict[str, str | int | None]:
         "state": summary["status"],
         "count": summary["last_sync_count"],
         "last_sync": summary["last_sync"],
-        "error": storage.run.error if storage.run else "",
+        "error": storage.run.error.partition("\n")[0] if storage.run else "",
     }
 
 

@@ -87,13 +87,12 @@ class Plan:
     task_of_uri: Callable[[str], Any]
     task_of_row: Callable[[Any], Any]
     weight_of: Callable[[Any], int]  # bytes a task takes
-    after: str = ""
 
 
 def run(client: Client, sink: Sink, plan: Plan) -> None:
     """Imports everything that is new. Raises StorageError when the listing itself fails, and whatever the Sink raises."""
     importer = _Import(client, sink, plan)
-    for page in scan(client, recursive=plan.recursive, passes=plan.passes, after=plan.after):
+    for page in scan(client, recursive=plan.recursive, passes=plan.passes):
         importer.take(page)
     importer.flush()
 

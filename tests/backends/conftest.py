@@ -9,6 +9,7 @@ import pytest
 
 from storages.backends import BACKENDS, localfiles_client
 from tests.backends.harness import HARNESSES, Harness
+from tests.fakes.s3 import s3 as s3  # noqa: F401 - the fixture
 
 
 @pytest.fixture(params=list(BACKENDS))
@@ -20,3 +21,11 @@ def box(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
     harness.small_pages()
     yield harness
     harness.close()
+
+
+@pytest.fixture
+def documents() -> Path:
+    """A new directory below the document root."""
+    directory = Path(os.environ["LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT"]) / f"docs-{uuid.uuid4().hex[:8]}"
+    directory.mkdir()
+    return directory

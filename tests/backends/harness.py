@@ -58,11 +58,15 @@ class S3Harness(Harness):
         self.fake.create_bucket("data")
 
     def client(self, root: str = "", **settings: Any) -> Client:
+        return self.client_of(self.fake, **{"prefix": root} | settings)
+
+    @staticmethod
+    def client_of(fake: S3Fake, **settings: Any) -> Client:
+        """A client of the fake's bucket "data"."""
         from storages.backends.s3 import S3ImportStorage
 
-        values = self.settings(root) | {"project_id": 1} | settings
-        values.pop("type", None)
-        return S3ImportStorage(**values).client()
+        keys = {"aws_access_key_id": fake.access_key, "aws_secret_access_key": fake.secret_key, "s3_endpoint": fake.url}
+        return S3ImportStorage(**{"bucket": "data", "project_id": 1} | keys | settings).client()
 
     def key(self, name: str) -> str:
         return name

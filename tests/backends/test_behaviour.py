@@ -4,8 +4,9 @@ import pickle
 
 import pytest
 
-from storages.errors import NotFound, RangeNotSatisfiable, Unsupported
-from tests.backends.harness import Harness
+from storages.backends.localfiles import LocalFilesImportStorage
+from storages.errors import AccessDenied, ConfigInvalid, Malformed, NotFound, RangeNotSatisfiable, Unsupported
+from tests.backends.harness import Harness, S3Harness
 
 BODY = bytes(range(100))
 
@@ -172,3 +173,39 @@ def test_neither_repr_nor_pickle_of_a_client_shows_a_secret(box):
     except (TypeError, pickle.PicklingError, AttributeError):
         pass
     assert not any(secret in shown for secret in secrets)
+
+
+def test_a_link_that_leads_out_of_a_directory_is_neither_listed_nor_opened_nor_written_through(tmp_path, documents):
+    (tmp_path / "secret.txt").write_text("secret")
+    inside = documents / "in"
+    inside.mkdir()
+    (inside / "file.txt").symlink_to(tmp_path / "secret.txt")
+    (inside / "folder").symlink_to(tmp_path)
+    (inside / "good.txt").write_text("good")
+    (inside / "kept.txt").symlink_to(inside / "good.txt")
+    client = LocalFilesImportStorage(path=str(inside)).client()
+    assert [item.key for page in client.list(recursive=True) for item in page.objects] == [
+        f"{inside}/good.txt",
+        f"{inside}/kept.txt",
+    ]
+    for name in ("file.txt", "folder/secret.txt", "../in/../../secret.txt"):
+        for verb in (client.open, client.stat):
+            with pytest.raises(NotFound):
+                verb(f"{inside}/{name}")
+    for name in ("folder/new.txt", "../new.txt", "folder/../../new.txt"):
+        with pytest.raises(AccessDenied):
+            client.write(f"{inside}/{name}", b"x")
+        with pytest.raises(AccessDenied):
+            client.delete(f"{inside}/{name}")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["secret.txt"]
+
+
+def test_keys_that_http_clients_fold_are_refused_before_a_request_is_made(s3):
+    client = S3Harness.client_of(s3)
+    for key in ("a/../b.json", "./a.json", "../other/secret"):
+        for call in (client.open, client.stat, client.delete):
+            with pytest.raises(Malformed):
+                call(key)
+    assert s3.requests == []
+    with pytest.raises(ConfigInvalid):
+        S3Harness.client_of(s3, prefix="data/..")

@@ -31,6 +31,10 @@ def sdk(server, request):
 
 def synced(api, pk):
     api.sync(pk)
+    return ended(api, pk)
+
+
+def ended(api, pk):
     return until(lambda: (storage := api.get(pk)).status in DONE and storage, 60, "the sync has ended")
 
 
@@ -91,6 +95,7 @@ def check_media(server, sdk, source, task):
 def check_export(sdk, bucket, project, task, keys):
     """An annotation arrives in the target by itself, is rewritten on change and removed on deletion."""
     target = sdk.export_storage.s3.create(project=project.id, can_delete_objects=True, **keys)
+    ended(sdk.export_storage.s3, target.id)  # a new target is synced at once
     annotation = sdk.annotations.create(task.id, result=RESULT, lead_time=4.2)
     key = f"out/{annotation.id}"
     body = json.loads(until(lambda: bucket.get("target", key), 20, "the annotation is in the target bucket"))
@@ -132,6 +137,7 @@ def test_local_files_in_both_directions(server, sdk):
     tasks = list(sdk.tasks.list(project=project.id))
     assert sorted(server.get(task.data["text"]).data.decode() for task in tasks) == sorted(hostile)
     target = sdk.export_storage.local.create(project=project.id, path=str(target_dir))
+    ended(sdk.export_storage.local, target.id)
     annotation = sdk.annotations.create(tasks[0].id, result=[])
     file = target_dir / str(annotation.id)
     until(file.exists, 20, "the annotation is in the target directory")

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from storages.backends.s3 import S3ImportStorage
+from storages.base import ImportStorage
+from storages.runs import ImportRun
 from tests.conftest import client_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -211,6 +213,12 @@ def test_cross_storage_lists_give_all_types_in_two_queries_whatever_their_number
     for number in range(4):
         api.post("/api/storages/localfiles/", {"project": project.pk, "path": str(documents), "title": str(number)})
         api.post("/api/storages/s3/", s3_settings | {"title": str(number)})
+    for run in (
+        ImportRun(storage_id=row["id"], failed=3, state="completed_with_errors", error="x")
+        for row in api.get("/api/storages/", {"project": project.pk}).json()
+    ):
+        run.save()
+        ImportStorage.objects.filter(pk=run.storage_id).update(run=run)
     with django_assert_num_queries(2):
         rows = api.get("/api/storages/", {"project": project.pk}).json()
     assert [row["type"] for row in rows] == ["s3"] * 4 + ["localfiles"] * 4

@@ -97,3 +97,30 @@ def test_the_connection_check_leaves_no_object_behind_and_a_scan_takes_none(crea
     s3.put("data", ".quayside-probe", b"{}")  # left by credentials that may write and not delete
     assert sync("s3", create("s3", s3_settings, use_blob_urls=True)["id"])["last_sync_count"] == 0
     assert target["status"] == "queued"
+
+
+def test_only_new_leaves_out_what_was_written_since_its_last_change(
+    create, sync, api, work, s3, s3_settings, project, alice, task
+):
+    storage = create("export/s3", s3_settings)["id"]
+    work()
+    made = [Annotation.objects.create(task=task, project=project, result=RESULT, completed_by=alice).pk for _ in range(5)]
+    assert sync("export/s3", storage)["last_sync_count"] == 5
+    Annotation.objects.filter(pk=made[0]).update(updated_at=timezone.now())
+    s3.requests.clear()
+    assert api.post(f"/api/storages/export/s3/{storage}/sync?only_new=true").status_code == 200
+    work()
+    done = api.get(f"/api/storages/export/s3/{storage}").json()
+    assert (done["status"], done["last_sync_count"], done["meta"]["total_annotations"]) == ("completed", 1, 1)
+    assert [request.path for request in s3.requests if request.method == "PUT"] == [f"/data/{made[0]}"]
+    assert api.post(f"/api/storages/export/s3/{storage}/sync?only_new=perhaps").status_code == 400
+
+
+def test_a_target_deleted_while_its_outbox_is_full_leaves_nothing_behind(create, api, s3, s3_settings, project, alice, task):
+    storage = create("export/s3", s3_settings)["id"]
+    OutboxItem.objects.create(storage_id=storage, form="annotation", subject=1)
+    assert api.delete(f"/api/storages/export/s3/{storage}").status_code == 204
+    OutboxItem.objects.create(storage_id=storage, form="annotation", subject=2)  # recorded by a save that ran meanwhile
+    jobs.tick()
+    jobs.deliver_outbox(storage)
+    assert not OutboxItem.objects.exists()

@@ -210,6 +210,14 @@ def test_a_listing_that_fails_in_the_middle_keeps_what_was_committed_and_goes_on
     assert Task.objects.count() == 30
 
 
+def test_a_key_that_http_clients_fold_is_one_reported_object(s3, s3_settings, create, sync):
+    for key in ("a.json", "b/./x.json", "b/../y.json", "c.json"):
+        s3.put("data", key, b'{"image": "a"}')
+    answer = sync("s3", create("s3", s3_settings, recursive_scan=True)["id"])
+    assert (answer["status"], answer["last_sync_count"], answer["meta"]["failed"]) == ("completed_with_errors", 2, 2)
+    assert "b/./x.json" in answer["traceback"] and "fold" in answer["traceback"]
+
+
 def test_throttling_is_waited_out(s3, s3_settings, create, sync):
     s3.put("data", "a.json", b'{"image": "a"}')
     storage = create("s3", s3_settings)

@@ -210,7 +210,7 @@ def test_storages_and_clients_can_be_printed_and_never_pickled(create, canaries)
     for storage in [ExportStorage.objects.get(pk=create("export/s3", canaries)["id"]).concrete()]:
         client = storage.client()
         for secret in (*SECRETS.values(), ACCESS_KEY):
-            assert secret not in f"{storage!r} {storage} {client!r} {client} {client.address!r} {storage.where()}"
+            assert secret not in f"{storage!r} {storage} {client!r} {client} {client.address!r}"
         with pytest.raises(TypeError):
             pickle.dumps(client)
 
