@@ -4,8 +4,18 @@ import pickle
 
 import pytest
 
+from storages.backends import s3_protocol
 from storages.backends.localfiles import LocalFilesImportStorage
-from storages.errors import AccessDenied, ConfigInvalid, Malformed, NotFound, RangeNotSatisfiable, Unsupported
+from storages.errors import (
+    AccessDenied,
+    BadCredentials,
+    ConfigInvalid,
+    Malformed,
+    NotFound,
+    RangeNotSatisfiable,
+    Unavailable,
+    Unsupported,
+)
 from tests.backends.harness import Harness, S3Harness
 
 BODY = bytes(range(100))
@@ -209,3 +219,32 @@ def test_keys_that_http_clients_fold_are_refused_before_a_request_is_made(s3):
     assert s3.requests == []
     with pytest.raises(ConfigInvalid):
         S3Harness.client_of(s3, prefix="data/..")
+
+
+def test_an_endpoint_that_ignores_the_range_is_not_believed(s3, monkeypatch):
+    s3.put("data", "r.bin", BODY)
+    monkeypatch.setattr("storages.backends.s3_protocol.sign", unranged(s3_protocol.sign))
+    with pytest.raises(Unavailable, match="range"):
+        S3Harness.client_of(s3).open("r.bin", 5, 9)
+
+
+def unranged(sign):
+    """The signature of a request that lost its Range on the way, as behind a careless proxy."""
+    return lambda method, url, headers, *rest: sign(method, url, {k: v for k, v in headers.items() if k != "Range"}, *rest)
+
+
+def test_the_servers_own_identity_is_lent_only_where_the_operator_allows_it_and_never_to_a_custom_endpoint(
+    s3, settings, monkeypatch
+):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIASERVERIDENTITY01")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the server's own secret")
+    no_keys = {"aws_access_key_id": None, "aws_secret_access_key": None}
+    client = S3Harness.client_of(s3, s3_endpoint=None, **no_keys)
+    assert "AKIASERVERIDENTITY01" in client.presign("a.png", 60) and "data.s3.us-east-1.amazonaws.com" in client.presign(
+        "a.png", 60
+    )
+    with pytest.raises(BadCredentials):
+        S3Harness.client_of(s3, **no_keys)
+    settings.ALLOW_AMBIENT_CREDENTIALS = False
+    with pytest.raises(BadCredentials):
+        S3Harness.client_of(s3, s3_endpoint=None, **no_keys)
