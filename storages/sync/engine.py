@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from io import BufferedReader, BytesIO
 from typing import Any, NamedTuple, Protocol
 
@@ -165,8 +166,8 @@ def _rows(item: ObjectInfo, source: Any) -> Iterator[read.Row]:
         yield read.Row(0, error=str(source))
         return
     try:
-        with source:
-            for row in read.rows(source):
+        with source() if callable(source) else source as stream:
+            for row in read.rows(stream):
                 yield row
                 index = row.index + 1
     except BadCredentials:
@@ -176,7 +177,7 @@ def _rows(item: ObjectInfo, source: Any) -> Iterator[read.Row]:
 
 
 def _fetched(client: Client, items: Iterable[ObjectInfo]) -> Iterator[tuple[ObjectInfo, Any]]:
-    """(object, its bytes, its open stream, or the StorageError of opening it), in order, ``READERS`` requests in flight.
+    """(object, what ``_fetch`` made of it), in order, ``READERS`` requests in flight.
 
     Credentials that stop working end the run: reporting a million objects as unreadable would help nobody.
     """
@@ -202,7 +203,10 @@ def _taken(item: ObjectInfo, future: Future) -> tuple[ObjectInfo, Any]:
 
 
 def _fetch(client: Client, item: ObjectInfo) -> Any:
-    """Small objects whole, large ones as an open stream, failures as their error."""
+    """Small objects whole, failures as their error; large ones as a function that opens them.
+
+    A large object is opened when its turn comes: a connection that waits for hours behind other files is cut off.
+    """
     extension = os.path.splitext(item.key)[1].lower()
     if extension not in read.EXTENSIONS:
         return Malformed(
@@ -210,10 +214,10 @@ def _fetch(client: Client, item: ObjectInfo) -> Any:
             '"Files" (use_blob_urls=true) to label the files themselves'
         )
     try:
-        if item.size > SMALL and extension == ".parquet":
-            return open_ranged(client, item)
-        stream = client.open(item.key)
         if item.size > SMALL:
+            return partial(open_ranged, client, item) if extension == ".parquet" else partial(client.open, item.key)
+        stream = client.open(item.key)
+        if stream.length > SMALL:  # it grew since it was listed
             return stream
         with stream:
             return BufferedReader(BytesIO(stream.read(-1)))

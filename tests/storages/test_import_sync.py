@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from storages import status
+from storages.backends.s3_client import S3Client
 from storages.links import ImportLink, ObjectState
 from storages.runs import ImportRun
 from tasks.models import Annotation, Prediction, Task
@@ -270,3 +271,22 @@ def test_deleting_a_storage_or_its_project_ends_the_sync_that_runs(s3, s3_settin
         assert api.delete(route).status_code == 204
         with pytest.raises(status.LeaseLost):
             status.beat(run, lease)
+
+
+def test_large_objects_are_opened_one_after_another_when_their_turn_comes(s3, s3_settings, create, sync, monkeypatch):
+    lines = b"".join(b'{"image": "%06d"}\n' % number for number in range(20_000))
+    for name in ("a", "b", "c"):
+        s3.put("data", f"{name}.jsonl", lines)
+    opened, most, original = [], [], S3Client.open
+
+    def watched(client, key, *range_):
+        stream = original(client, key, *range_)
+        opened.append(key)
+        most.append(len(opened))
+        close = stream.raw.close
+        monkeypatch.setattr(stream.raw, "close", lambda: (opened.remove(key), close()))
+        return stream
+
+    monkeypatch.setattr(S3Client, "open", watched)
+    assert sync("s3", create("s3", s3_settings)["id"])["last_sync_count"] == 60_000
+    assert most == [1, 1, 1]
