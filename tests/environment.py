@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.fakes.tls import create_certificates
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -68,13 +70,19 @@ def start_postgres(directory: Path) -> str:
     return server.get_uri()
 
 
+def tls_directory() -> Path:
+    """Where ``ca.pem``, ``server.pem`` and ``server.key`` of the tests lie; the service trusts the authority (EXTRA_CA_CERTS)."""
+    return Path(os.environ["QUAYSIDE_TEST_HOME"]) / "tls"
+
+
 def prepare() -> None:
     home = Path(tempfile.mkdtemp(prefix="quayside-tests-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     home.chmod(0o755)
     documents = home / "documents"
     documents.mkdir()
-    for name in [name for name in os.environ if name.startswith(("LABEL_STUDIO_", "AWS_"))]:
+    create_certificates(home / "tls")
+    for name in [name for name in os.environ if name.startswith(("LABEL_STUDIO_", "AWS_", "AZURE_", "GOOGLE_", "GCS_"))]:
         del os.environ[name]
     os.environ.update(
         QUAYSIDE_TEST_HOME=str(home),
@@ -83,7 +91,9 @@ def prepare() -> None:
         SSRF_ALLOWED_NETWORKS="127.0.0.0/8",
         LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED="true",
         LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=str(documents),
+        EXTRA_CA_CERTS=str(home / "tls" / "ca.pem"),
         AWS_EC2_METADATA_DISABLED="true",
+        NO_GCE_CHECK="true",  # google-auth asks a metadata server of the cloud otherwise
         CONN_MAX_AGE="0",  # a connection that outlives its test would keep the test database from being dropped
     )
     if os.environ.get("TEST_DATABASE") == "postgres":

@@ -4,6 +4,7 @@ Knows nothing of any vendor. The request target stays as it came over the wire, 
 """
 
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable
@@ -63,10 +64,10 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, answer: Callable[[Request], Response]) -> None:
+    def __init__(self, answer: Callable[[Request], Response], tls: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.answer = answer
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.answer, self.tls = answer, tls
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.server_address[1]}"
         self._open: set[socket.socket] = set()
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
@@ -79,9 +80,20 @@ class Server(ThreadingHTTPServer):
         self._open.discard(request)
         super().shutdown_request(request)
 
+    def finish_request(self, request: socket.socket, client_address: tuple[str, int]) -> None:  # type: ignore[override]
+        """In the connection's own thread: the TLS handshake, then the requests."""
+        if self.tls is None:
+            return super().finish_request(request, client_address)
+        secured = self.tls.wrap_socket(request, server_side=True)  # takes the descriptor over from ``request``
+        self._open.add(secured)
+        try:
+            super().finish_request(secured, client_address)
+        finally:
+            self.shutdown_request(secured)
+
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no error of the server; anything else is shown."""
-        if not isinstance(sys.exception(), ConnectionError):
+        if not isinstance(sys.exception(), ConnectionError | ssl.SSLError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
     def close(self) -> None:
