@@ -69,6 +69,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, exceptions.ValidationError):
         fields = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
         response.data = envelope(response.status_code, "", {k: v if isinstance(v, list) else [v] for k, v in fields.items()})
+        if connection := getattr(error, "connection", None):  # why a connection check failed, for programs
+            response.data["connection"] = connection
     else:
         response.data = envelope(response.status_code, _detail(error, response))
     return response

@@ -132,7 +132,18 @@ RQ = {"WORKER_CLASS": "config.worker.Worker"}
 # Storages (names as in Label Studio; behaviour in README "Settings")
 SSRF_PROTECTION_ENABLED = env_bool("SSRF_PROTECTION_ENABLED", True)
 SSRF_ALLOWED_NETWORKS = env_networks("SSRF_ALLOWED_NETWORKS")
+EXTRA_CA_CERTS = env_str("EXTRA_CA_CERTS")  # a PEM file of authorities to trust beside the system's
+if EXTRA_CA_CERTS and not Path(EXTRA_CA_CERTS).is_file():
+    raise EnvError(f"EXTRA_CA_CERTS={EXTRA_CA_CERTS!r} is not a file; name a PEM file of certificate authorities")
 ALLOW_AMBIENT_CREDENTIALS = env_bool("ALLOW_AMBIENT_CREDENTIALS", True)
+AWS_ENDPOINT_URL_STS = env_url("AWS_ENDPOINT_URL_STS")  # empty: AWS's own, of the storage's region
+GCS_API_ENDPOINT = env_url("GCS_API_ENDPOINT", "https://storage.googleapis.com")
+GOOGLE_OAUTH_TOKEN_URL = env_url("GOOGLE_OAUTH_TOKEN_URL", "https://oauth2.googleapis.com/token")
+GOOGLE_STS_URL = env_url("GOOGLE_STS_URL", "https://sts.googleapis.com/v1/token")
+GOOGLE_IAMCREDENTIALS_URL = env_url("GOOGLE_IAMCREDENTIALS_URL", "https://iamcredentials.googleapis.com")
+AZURE_BLOB_ENDPOINT_TEMPLATE = env_url("AZURE_BLOB_ENDPOINT_TEMPLATE", "https://{account}.blob.core.windows.net")
+AZURE_AUTHORITY_HOST = env_url("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com")
+DATABRICKS_OAUTH_SCOPE = env_str("DATABRICKS_OAUTH_SCOPE", "all-apis")
 SYNC_ON_TARGET_STORAGE_CREATION = env_bool("SYNC_ON_TARGET_STORAGE_CREATION", True)
 FUTURE_SAVE_TASK_TO_STORAGE = env_bool("FUTURE_SAVE_TASK_TO_STORAGE", False)
 FUTURE_SAVE_TASK_TO_STORAGE_JSON_EXT = env_bool("FUTURE_SAVE_TASK_TO_STORAGE_JSON_EXT", True)

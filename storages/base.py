@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 
 from projects.models import Project
+from storages import doctor
 from storages.client import Client
 from storages.errors import ConfigInvalid
 
@@ -28,14 +29,19 @@ class Storage(models.Model):
     secret_bound: ClassVar[tuple[str, ...]] = ()
 
     type = models.CharField(max_length=32, editable=False)
-    title = models.CharField(max_length=256, null=True, blank=True, help_text="Cloud storage title")
+    title = models.CharField("Storage Title", max_length=256, null=True, blank=True, help_text="Cloud storage title")
     description = models.TextField(null=True, blank=True, help_text="Cloud storage description")
     created_at = models.DateTimeField(auto_now_add=True, help_text="Creation time")
     synchronizable = models.BooleanField(default=True)
     regex_filter = models.TextField(
-        null=True, blank=True, help_text="Regular expression an object's key must match from its start; empty: every object"
+        "File Name Filter",
+        null=True,
+        blank=True,
+        help_text="Regular expression an object's key must match from its start; empty: every object",
     )
-    use_blob_urls = models.BooleanField(default=False, help_text="True: one task per object; false: objects hold task JSON")
+    use_blob_urls = models.BooleanField(
+        "Import method", default=False, help_text="True: one task per object; false: objects hold task JSON"
+    )
 
     class Meta:
         abstract = True
@@ -58,20 +64,22 @@ class Storage(models.Model):
         """A client for this storage's settings; no network yet. Raises ConfigInvalid."""
         raise NotImplementedError
 
+    def examine(self) -> doctor.Report:
+        """Tries every verb that this storage will need."""
+        return doctor.examine(self.client, self.verbs())
+
     def verify(self) -> None:
         """Tries the connection with these settings. Raises the StorageError of the first verb that fails."""
-        for probe in self.client().check(**self.probed_verbs()):
-            if probe.error is not None:
-                raise probe.error
+        if error := self.examine().error:
+            raise error
 
     def reach(self) -> None:
         """The quick check before a sync: may the container be listed? Raises StorageError."""
-        for probe in self.client().check(write=False):
-            if probe.error is not None:
-                raise probe.error
+        if error := doctor.examine(self.client, {"list"}).error:
+            raise error
 
-    def probed_verbs(self) -> dict[str, bool]:
-        """Which verbs the connection check tries beside listing."""
+    def verbs(self) -> set[str]:
+        """What the connection check tries."""
         raise NotImplementedError
 
     def __str__(self) -> str:
@@ -85,8 +93,8 @@ class ImportStorage(Storage):
     run = models.ForeignKey("storages.ImportRun", null=True, editable=False, on_delete=models.SET_NULL, related_name="+")
     objects = StorageQuerySet.as_manager()
 
-    def probed_verbs(self) -> dict[str, bool]:
-        return {"write": False, "delete": False}
+    def verbs(self) -> set[str]:
+        return {"list", "read", "sign"} if getattr(self, "presign", False) else {"list", "read"}
 
     @property
     def recursive(self) -> bool:
@@ -98,17 +106,19 @@ class ExportStorage(Storage):
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="export_storages")
     run = models.ForeignKey("storages.ExportRun", null=True, editable=False, on_delete=models.SET_NULL, related_name="+")
-    can_delete_objects = models.BooleanField(null=True, default=None, help_text="Deletion from storage enabled")
+    can_delete_objects = models.BooleanField(
+        "Can delete objects from storage", null=True, default=None, help_text="Deletion from storage enabled"
+    )
     objects = StorageQuerySet.as_manager()
 
-    def probed_verbs(self) -> dict[str, bool]:
-        return {"write": True, "delete": bool(self.can_delete_objects)}
+    def verbs(self) -> set[str]:
+        return {"list", "write", "delete"} if self.can_delete_objects else {"list", "write"}
 
 
 class Prefixed(models.Model):
     """Columns of backends whose keys live under an optional prefix."""
 
-    prefix = models.TextField(null=True, blank=True, help_text="Folder inside the container; empty: all of it")
+    prefix = models.TextField("Bucket Prefix", null=True, blank=True, help_text="Folder inside the container; empty: all of it")
 
     class Meta:
         abstract = True
@@ -123,7 +133,7 @@ class Prefixed(models.Model):
 class Scanned(models.Model):
     """Columns of sources that have folders."""
 
-    recursive_scan = models.BooleanField(default=False, help_text="Look into sub-folders too")
+    recursive_scan = models.BooleanField("Scan all sub-folders", default=False, help_text="Look into sub-folders too")
 
     class Meta:
         abstract = True
@@ -132,9 +142,16 @@ class Scanned(models.Model):
 class Presigned(models.Model):
     """Columns of sources that can sign URLs for browsers."""
 
-    presign = models.BooleanField(default=True, help_text="True: redirect browsers to a signed URL; false: proxy the bytes")
+    presign = models.BooleanField(
+        "Use pre-signed URLs (On) / Proxy through the platform (Off)",
+        default=True,
+        help_text="True: redirect browsers to a signed URL; false: proxy the bytes",
+    )
     presign_ttl = models.PositiveSmallIntegerField(
-        default=1, validators=[MaxValueValidator(32767)], help_text="Life of a signed URL, minutes"
+        "Expire pre-signed URLs (minutes)",
+        default=1,
+        validators=[MaxValueValidator(32767)],
+        help_text="Life of a signed URL, minutes",
     )
 
     class Meta:

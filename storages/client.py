@@ -5,16 +5,25 @@ The public methods are the contract; a backend implements them with its own prot
 storages.errors.
 """
 
+import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from storages.errors import StorageError, Unsupported
+from storages.errors import AccessDenied, BadCredentials, ConfigInvalid, NotFound, StorageError, Throttled, Unsupported
 
 PROBE_NAME = ".quayside-probe"  # what the connection check writes
+ADVICE: dict[type[StorageError], str] = {
+    BadCredentials: "{service} rejected the credentials; check {credential}",
+    AccessDenied: "signed in, but this identity may not {verb} {target}; grant {grant}",
+    NotFound: "{target} does not exist, or is hidden from this identity",
+    ConfigInvalid: "{service} refused the request for {target}; check {settings}",
+    Throttled: "{service} asks to slow down; try again later",
+}
 
 
 class ObjectInfo(NamedTuple):
@@ -41,15 +50,8 @@ class Capabilities:
     presign: bool = False  # can sign a URL that a browser may load
     folders: bool = True  # distinguishes one level from a recursive listing
     media: bool = True  # objects can be served to browsers
+    versions: bool = True  # a listing tells when an object changed and what version it is
     delete: bool = True
-
-
-@dataclass(frozen=True)
-class Probe:
-    """One step of the connection check: the verb tried and why it failed (None: it worked)."""
-
-    verb: str  # list, read, write, delete, sign
-    error: StorageError | None = None
 
 
 @dataclass
@@ -103,6 +105,11 @@ class Client(ABC):
     capabilities = Capabilities()
     container: str = ""  # bucket, container, database, directory
     root: str = ""  # prefix as a folder: "" or ending in "/"
+    # for messages: who answers, what it may reject, which settings to look at, and the permission that each verb needs
+    service = "the storage"
+    credential = "credentials"
+    settings = "the settings"
+    grants: Mapping[str, str] = MappingProxyType({})  # verb → permission; {container} and {root} are filled in
 
     @abstractmethod
     def list(self, *, recursive: bool, after: str = "") -> Iterator[Page]:
@@ -135,31 +142,66 @@ class Client(ABC):
         """A URL that anyone may GET for ``ttl`` seconds. Raises Unsupported."""
         raise Unsupported(f"{type(self).__name__} cannot sign URLs")
 
-    def probes(self, *, write: bool, delete: bool) -> Iterator[tuple[str, Callable[[], object]]]:
-        """(verb, attempt) pairs for ``check``; an attempt raises a StorageError when it is refused."""
-        yield "list", lambda: next(self.list(recursive=True), None)
-        if write:
-            yield "write", lambda: self.write(self.probe_key, b"{}")
-        if write and delete:
-            yield "delete", lambda: self.delete(self.probe_key)
+    def probes(self, verbs: Collection[str]) -> Iterator[tuple[str, Callable[[], object]]]:
+        """(verb, attempt) pairs for the permission doctor; an attempt raises a StorageError when it is refused."""
+        found: dict[str, str | None] = {}
+        yield "list", lambda: found.update(key=self.try_list(wanted="read" in verbs))
+        key = found.get("key")
+        if "read" in verbs and key is not None:
+            yield "read", lambda: self.try_read(key)
+        if "sign" in verbs and self.capabilities.presign:
+            yield "sign", lambda: self.presign(key or self.probe_key, 60)
+        if "write" in verbs:
+            yield "write", lambda: self.try_write(tidy="delete" not in verbs)
+        if "delete" in verbs:
+            yield "delete", self.try_delete
+
+    def try_list(self, *, wanted: bool) -> str | None:
+        """The key of some object under the root, None if it has none; NotFound if one is ``wanted`` and the root is a folder."""
+        pages = itertools.islice(self.list(recursive=True), 10 if wanted else 1)  # some may hold folder markers only
+        found = next((page.objects[0].key for page in pages if page.objects), None)
+        if found is None and wanted and self.root:
+            raise NotFound(f"{self.uri(self.root)} not found: no object lies under this prefix")
+        return found
+
+    def try_read(self, key: str) -> None:
+        self.open(key, 0, 0).close()
+
+    def try_write(self, *, tidy: bool) -> None:
+        self.write(self.probe_key, b"{}")
+        if tidy:
+            with suppress(StorageError):  # credentials that may not delete leave the small object behind; no scan takes it
+                self.delete(self.probe_key)
+
+    def try_delete(self) -> None:
+        self.delete(self.probe_key)
 
     @property
     def probe_key(self) -> str:
         return self.root + PROBE_NAME
 
-    def check(self, *, write: bool, delete: bool = False) -> tuple[Probe, ...]:
-        """The permission doctor: tries verb after verb and stops at the first failure; never raises."""
-        done: tuple[Probe, ...] = ()
-        for verb, attempt in self.probes(write=write, delete=delete):
-            try:
-                attempt()
-            except StorageError as error:
-                return (*done, Probe(verb, error))
-            done += (Probe(verb),)
-        if write and not delete:
-            with suppress(StorageError):  # credentials that may not delete leave the small object behind; no scan takes it
-                self.delete(self.probe_key)
-        return done
+    def refusal(self, kind: type[StorageError], verb: str, key: str = "", *, told: str = "") -> StorageError:
+        """The error for what the provider refused, in one wording for all; ``told``: status and code, never its own text."""
+        grant = self.grants.get(verb, "").format(container=self.container, root=self.root)
+        text = ADVICE.get(kind, "{service} failed on its side while trying to {verb} {target}").format(
+            service=self.service, credential=self.credential, settings=self.settings, verb=verb, grant=grant or verb,
+            target=self.uri(key or self.root),
+        )  # fmt: skip
+        error = kind(f"{text} ({told})" if told else text)
+        error.verb, error.grant = verb, grant if kind is AccessDenied else ""
+        return error
+
+    def policy(self, verbs: Collection[str]) -> Any:
+        """The least permissions for ``verbs`` in the form the provider takes them, None where there is no such form."""
+        return None
+
+    def cors_rule(self, origin: str) -> Any:
+        """The rule that lets pages of ``origin`` load signed URLs, as the provider takes it; None where not needed."""
+        return None
+
+    def allows_origin(self, origin: str, key: str) -> bool | None:
+        """Whether the bucket lets pages of ``origin`` read signed URLs; None where that cannot be told."""
+        return None
 
     def uri(self, key: str) -> str:
         """The value stored in task data for ``key``; the key is kept raw, nothing is percent-encoded."""

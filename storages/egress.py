@@ -6,9 +6,11 @@ second DNS answer (rebinding) nor a redirect (none is followed) can lead elsewhe
 
 import ipaddress
 import socket
+import ssl
 from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
+import certifi
 import requests
 import urllib3
 from django.conf import settings
@@ -16,6 +18,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 
+from storages import budget
 from storages.errors import ConfigInvalid, EgressDenied, Unavailable
 
 # IANA special-purpose registries (RFC 6890 and updates), cloud metadata addresses among them: 169.254.169.254
@@ -74,22 +77,40 @@ def parse_base_url(url: str, *, field: str) -> SplitResult:
     return parts
 
 
+def parse_secure_url(url: str, *, field: str) -> SplitResult:
+    """A base URL that a secret may be sent to: https, or an http:// address inside SSRF_ALLOWED_NETWORKS."""
+    parts = parse_base_url(url, field=field)
+    if parts.scheme == "https" or _allowed_explicitly(parts.hostname or ""):
+        return parts
+    raise ConfigInvalid(f"must be an https:// URL, such as https://{parts.hostname}", field=field)
+
+
+def _allowed_explicitly(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        return False
+    return any(address in block for block in settings.SSRF_ALLOWED_NETWORKS if block.version == address.version)
+
+
 def vet_url(url: str, *, field: str) -> None:
     """Looks the host of a base URL up. Raises ConfigInvalid naming ``field``, EgressDenied, Unavailable."""
     parts = parse_base_url(url, field=field)
     resolve(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
 
 
-def connect(host: str, port: int, timeout: float | None) -> socket.socket:
+def connect(host: str, port: int, timeout: float = CONNECT_TIMEOUT) -> socket.socket:
     """A TCP connection to the first vetted address of ``host`` that answers. Raises OSError, EgressDenied, Unavailable."""
     failure: OSError | None = None
     for address in resolve(host, port):
         try:
-            connection = socket.create_connection((address, port), timeout=timeout)
+            connection = socket.create_connection((address, port), timeout=budget.seconds_left(timeout))
         except OSError as error:
             failure = error
         else:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if limit := budget.current():
+                limit.watch(connection)
             return connection
     raise failure or OSError("no address")
 
@@ -123,24 +144,55 @@ class _HTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _VettedHTTPS
 
 
-def pool(*, verify: bool = True, size: int = 32) -> urllib3.PoolManager:
-    """A connection pool for one storage: ``size`` connections per host, vetted, no redirects, no retries of its own."""
+@lru_cache(maxsize=2)
+def tls(verify: bool = True) -> ssl.SSLContext:
+    """The authorities of the system, of certifi and of EXTRA_CA_CERTS; ``verify=False`` accepts any certificate."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    if settings.EXTRA_CA_CERTS:
+        context.load_verify_locations(settings.EXTRA_CA_CERTS)
+    if not verify:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def pool(*, verify: bool = True, size: int = 32, block: bool = False) -> urllib3.PoolManager:
+    """A pool of vetted connections that follows no redirect and retries nothing by itself.
+
+    ``size``: connections kept per host; with ``block`` it is also the most requests in flight per host.
+    """
     manager = urllib3.PoolManager(
+        num_pools=50,
         maxsize=size,
+        block=block,
         retries=False,
         timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
-        cert_reqs="CERT_REQUIRED" if verify else "CERT_NONE",
+        ssl_context=tls(verify),
+        assert_hostname=None if verify else False,
     )
     manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
     return manager
 
 
 class _VettedAdapter(requests.adapters.HTTPAdapter):
-    """requests over the same vetted connections."""
+    """requests over the same vetted connections, within our time limits whatever the caller asks for."""
 
     def init_poolmanager(self, *args: object, **kwargs: object) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        super().init_poolmanager(*args, ssl_context=tls(), **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+    def cert_verify(self, conn: object, url: str, verify: object, cert: object) -> None:
+        """The pool's context decides; a bundle named by the caller or the environment does not (protocols.md §0.1)."""
+
+    def send(self, request: requests.PreparedRequest, **options: object) -> requests.Response:
+        options["timeout"] = (budget.seconds_left(CONNECT_TIMEOUT), budget.seconds_left(READ_TIMEOUT))
+        return super().send(request, **options)
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: object, cert: object = None
+    ) -> tuple:
+        host, _ = super().build_connection_pool_key_attributes(request, True, None)
+        return host, {}
 
 
 def session() -> requests.Session:
@@ -153,7 +205,7 @@ def session() -> requests.Session:
     return made
 
 
-@lru_cache(maxsize=2)
-def shared_pool(verify: bool = True) -> urllib3.PoolManager:
+@lru_cache(maxsize=8)
+def shared_pool(verify: bool = True, size: int = 32, block: bool = False) -> urllib3.PoolManager:
     """The process-wide pool, so that clients built per request reuse connections; hosts are kept apart by urllib3."""
-    return pool(verify=verify)
+    return pool(verify=verify, size=size, block=block)

@@ -5,10 +5,14 @@ A message says what failed, where, and what to do; it never holds a secret or a 
 
 
 class StorageError(Exception):
-    """A storage operation failed. ``retryable``: the same call may succeed later; ``field``: the setting at fault."""
+    """A storage operation failed. ``retryable``: the same call may succeed later; ``field``: the setting at fault.
+
+    ``verb``: what was tried (list, read, write, delete, sign), ``grant``: the permission to give; "" where not known.
+    """
 
     retryable = False
     code = "error"
+    verb = grant = ""
 
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)

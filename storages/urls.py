@@ -13,6 +13,7 @@ def _routes(backend: Backend, direction: str) -> list:
     routes = [
         path(f"{base}/" if direction == views.IMPORT else base, views.StorageList.as_view(**bound)),
         path(f"{base}/validate", views.StorageValidate.as_view(**bound)),
+        path(f"{base}/doctor", views.StorageDoctor.as_view(**bound)),
         path(f"{base}/form", views.StorageForm.as_view(**bound)),
         path(f"{base}/<int:pk>", views.StorageDetail.as_view(**bound)),
         path(f"{base}/<int:pk>/sync", views.StorageSync.as_view(**bound)),

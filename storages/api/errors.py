@@ -33,4 +33,11 @@ def to_validation_error(error: errors.StorageError) -> exceptions.APIException:
     """The 400 (403 for a refused address) that a failed connection check of a storage's settings is answered with."""
     if isinstance(error, errors.EgressDenied):
         return to_api_exception(error)
-    return exceptions.ValidationError({error.field or "non_field_errors": [str(error)]}, code=error.code)
+    answer = exceptions.ValidationError({error.field or "non_field_errors": [str(error)]}, code=error.code)
+    answer.connection = describe(error)
+    return answer
+
+
+def describe(error: errors.StorageError) -> dict[str, str | None]:
+    """What a program can act on: the class of the failure, the verb that failed, the setting or the permission to change."""
+    return {"code": error.code, "verb": error.verb or None, "field": error.field, "grant": error.grant or None}

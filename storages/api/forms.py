@@ -11,24 +11,6 @@ from rest_framework.exceptions import ValidationError
 from storages.base import Backend, Storage
 from storages.fields import SecretField
 
-LABELS = {
-    "title": "Storage Title",
-    "bucket": "Bucket Name",
-    "prefix": "Bucket Prefix",
-    "path": "Absolute local path",
-    "regex_filter": "File Name Filter",
-    "region_name": "Region Name",
-    "s3_endpoint": "S3 Endpoint",
-    "aws_access_key_id": "Access Key ID",
-    "aws_secret_access_key": "Secret Access Key",
-    "aws_session_token": "Session Token",
-    "aws_sse_kms_key_id": "SSE KMS Key ID",
-    "use_blob_urls": "Import method",
-    "presign": "Use pre-signed URLs (On) / Proxy through the platform (Off)",
-    "presign_ttl": "Expire pre-signed URLs (minutes)",
-    "recursive_scan": "Scan all sub-folders",
-    "can_delete_objects": "Can delete objects from storage",
-}
 IMPORT_METHODS = [
     {"value": True, "label": "Files - automatically create a task for each storage object"},
     {"value": False, "label": "Tasks - treat each JSON or JSONL file as task definitions"},
@@ -88,7 +70,7 @@ def describe(model: type[Storage], declared: str) -> dict[str, Any]:
     """One form field from its column; a ``*`` behind the declared name marks it as required."""
     name = declared.rstrip("*")
     column = model._meta.get_field(name)
-    field: dict[str, Any] = {"type": "text", "name": name, "label": LABELS.get(name, column.verbose_name.capitalize())}
+    field: dict[str, Any] = {"type": "text", "name": name, "label": label_of(column)}
     if declared.endswith("*"):
         field["required"] = True
     if column.help_text:
@@ -99,6 +81,9 @@ def describe(model: type[Storage], declared: str) -> dict[str, Any]:
         field |= {"type": "select", "options": IMPORT_METHODS, "value": False}
     elif isinstance(column, models.BooleanField):
         field |= {"type": "toggle", "value": bool(column.get_default())}
+    elif column.choices:
+        field |= {"type": "select", "options": [{"value": value, "label": label} for value, label in column.choices]}
+        field["value"] = column.get_default()
     elif isinstance(column, models.IntegerField):
         field |= {"type": "counter", "min": 1}
     if name == "presign_ttl":
@@ -106,3 +91,9 @@ def describe(model: type[Storage], declared: str) -> dict[str, Any]:
     elif name == "regex_filter":
         field |= {"placeholder": r".*csv or .*(jpe?g|png|tiff) or .\w+-\d+.text", "validators": ["regexp"]}
     return field
+
+
+def label_of(column: models.Field) -> str:
+    """The column's own wording, else its name as a sentence."""
+    plain = column.name.replace("_", " ")
+    return plain.capitalize() if column.verbose_name == plain else str(column.verbose_name)

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
@@ -13,6 +14,7 @@ from rest_framework.views import APIView
 from projects.access import get_project, key_of, visible_projects
 from storages import jobs
 from storages.api import forms
+from storages.api.diagnosis import Diagnosis, diagnose
 from storages.api.errors import to_validation_error
 from storages.api.preview import preview_files
 from storages.api.schema import OBJECTS, BackendSchema
@@ -123,6 +125,15 @@ class StorageValidate(BackendView):
     def post(self, request: Request) -> Response:
         self.draft(request, check=True)
         return Response(status=status.HTTP_200_OK)
+
+
+class StorageDoctor(BackendView):
+    """Test connection in full: every probe, the policy and the CORS rule to paste, warnings; saves nothing."""
+
+    @extend_schema(responses={200: Diagnosis})
+    def post(self, request: Request) -> Response:
+        origin = settings.HOST or f"{request.scheme}://{request.get_host()}"
+        return Response(diagnose(self.draft(request, check=False), origin))
 
 
 class StorageSync(BackendView):

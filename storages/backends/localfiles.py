@@ -15,7 +15,7 @@ from storages.serializers import StorageSerializer
 class LocalFilesColumns(models.Model):
     """The columns of local files in both directions."""
 
-    path = models.TextField(null=True, blank=True, help_text="Local path")
+    path = models.TextField("Absolute local path", null=True, blank=True, help_text="Local path")
 
     backend_name = "localfiles"
 

@@ -5,10 +5,11 @@ nor a symbolic link leads out of the storage's directory (CVE-2025-25295).
 """
 
 import errno
+import itertools
 import os
 import stat as modes
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
@@ -46,20 +47,23 @@ class LocalFilesClient(Client):
 
     scheme = "file"
     capabilities = Capabilities(presign=False)
+    service = "the file system"
+    grants = {
+        "list": "read and search permission on {container}",
+        "read": "read permission on the files below {container}",
+        "write": "write permission on {container}",
+        "delete": "write permission on {container}",
+    }
 
     def __init__(self, path: str, document_root: str, host: str = "") -> None:
         self.container, self.root = path, path.rstrip("/") + "/"
         self.document_root, self.host = document_root, host
         self._real = os.path.realpath(path) + os.sep
 
-    def probes(self, *, write: bool, delete: bool) -> Iterator[tuple[str, Callable[[], object]]]:
-        yield "list", self._first_entry
-        yield from list(super().probes(write=write, delete=delete))[1:]
-
-    def _first_entry(self) -> None:
-        """Cheap for a directory of a million files, where a listing is not."""
+    def try_list(self, *, wanted: bool) -> str | None:
+        """Cheap for a directory of a million files, where a sorted listing is not."""
         with translated(self.container), os.scandir(self.container) as found:
-            next(found, None)
+            return next((entry.path for entry in itertools.islice(found, 1000) if entry.is_file(follow_symlinks=False)), None)
 
     def list(self, *, recursive: bool, after: str = "") -> Iterator[Page]:
         batch: list[ObjectInfo] = []

@@ -1,6 +1,5 @@
 """AWS S3 and compatible stores, with access keys or the server's own identity."""
 
-import itertools
 import re
 from functools import lru_cache
 from typing import Any
@@ -21,13 +20,13 @@ BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]")
 class S3Columns(Prefixed):
     """The columns of S3 in both directions."""
 
-    bucket = models.TextField(null=True, blank=True, help_text="S3 bucket name")
-    aws_access_key_id = SecretField(null=True, blank=True, help_text="AWS_ACCESS_KEY_ID")
-    aws_secret_access_key = SecretField(null=True, blank=True, help_text="AWS_SECRET_ACCESS_KEY")
-    aws_session_token = SecretField(null=True, blank=True, help_text="AWS_SESSION_TOKEN")
-    aws_sse_kms_key_id = models.TextField(null=True, blank=True, help_text="AWS SSE KMS Key ID")
-    region_name = models.TextField(null=True, blank=True, help_text="AWS Region")
-    s3_endpoint = models.TextField(null=True, blank=True, help_text="S3 Endpoint")
+    bucket = models.TextField("Bucket Name", null=True, blank=True, help_text="S3 bucket name")
+    aws_access_key_id = SecretField("Access Key ID", null=True, blank=True, help_text="AWS_ACCESS_KEY_ID")
+    aws_secret_access_key = SecretField("Secret Access Key", null=True, blank=True, help_text="AWS_SECRET_ACCESS_KEY")
+    aws_session_token = SecretField("Session Token", null=True, blank=True, help_text="AWS_SESSION_TOKEN")
+    aws_sse_kms_key_id = models.TextField("SSE KMS Key ID", null=True, blank=True, help_text="AWS SSE KMS Key ID")
+    region_name = models.TextField("Region Name", null=True, blank=True, help_text="AWS Region")
+    s3_endpoint = models.TextField("S3 Endpoint", null=True, blank=True, help_text="S3 Endpoint")
 
     backend_name = "s3"
     secret_bound = ("s3_endpoint",)
@@ -89,15 +88,10 @@ class S3ImportStorage(S3Columns, Scanned, Presigned, ImportStorage):
     """A bucket whose objects become tasks."""
 
     def verify(self) -> None:
-        if self.s3_endpoint:
+        if self.bucket:
+            super().verify()
+        elif self.s3_endpoint:  # Label Studio accepts a source without bucket; it cannot be synced until it has one
             egress.vet_url(self.s3_endpoint.strip(), field="s3_endpoint")
-        if not self.bucket:  # Label Studio accepts a source without bucket; it cannot be synced until it has one
-            return
-        client = self.client()
-        pages = itertools.islice(client.list(recursive=True), 10)  # ten pages of nothing but folder markers are enough
-        found = next((page for page in pages if page.objects), None)
-        if self.root and found is None:
-            raise errors.NotFound(f"s3://{self.bucket}/{self.root} not found: no object lies under this prefix")
 
 
 class S3ExportStorage(S3Columns, ExportStorage):

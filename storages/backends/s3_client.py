@@ -1,58 +1,57 @@
 """The client of one S3 bucket; knows no Django model and no settings."""
 
-import itertools
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-from storages import egress, errors
+from storages import errors
 from storages.backends import s3_protocol as s3
-from storages.client import Capabilities, Client, ObjectInfo, ObjectStream, Page, Readable
+from storages.client import Capabilities, Page
+from storages.http import HTTPClient
 
-RETRIES, PAGE_SIZE = 3, 1000  # ListObjectsV2 answers 1,000 keys at most
-RETRY = {
-    "backoff_factor": 0.3,
-    "allowed_methods": None,  # all of ours may be repeated
-    "raise_on_status": False,
-    "retry_after_max": 10,  # seconds; an endpoint must not put our threads to sleep for longer
-    "status_forcelist": (429, 500, 502, 503, 504),
-}
-ANSWER_LIMIT, ANSWER_TIME = 16 * 1024**2, 60  # bytes and seconds of a listing; 1,000 keys of 1,024 bytes are 2 MB
+PAGE_SIZE = 1000  # ListObjectsV2 answers 1,000 keys at most
+ACTIONS = {"list": "s3:ListBucket", "read": "s3:GetObject", "write": "s3:PutObject", "delete": "s3:DeleteObject"}
 
 
-class Body(Readable):
-    """The bytes of a GET answer; a connection that breaks off raises Unavailable instead of ending short."""
-
-    def __init__(self, response: Any, host: str) -> None:
-        self.response, self.host = response, host
-
-    def read(self, size: int = -1) -> bytes:
-        with s3.translated(self.host):
-            return self.response.read(None if size < 0 else size)
-
-    def close(self) -> None:
-        self.response.close()
-        self.response.release_conn()
-
-
-class S3Client(Client):
+class S3Client(HTTPClient):
     """One bucket, reached with one identity."""
 
     scheme = "s3"
     capabilities = Capabilities(presign=True)
+    service, credential = "S3", "access key, secret key and session token"
+    settings = "bucket, region_name and s3_endpoint"
+    codes = s3.ERROR_CODES
+    grants = {
+        verb: f"{action} on arn:aws:s3:::{{container}}{'' if verb == 'list' else '/{root}*'}" for verb, action in ACTIONS.items()
+    }
 
     def __init__(self, bucket: str, root: str, region: str, endpoint: str, credentials: Any, kms_key: str = "") -> None:
         self.container, self.root = bucket, root
         self.address = s3.Address(bucket, region, endpoint)
         self.credentials, self.kms_key = credentials, kms_key
 
-    def __repr__(self) -> str:
-        return f"S3Client(s3://{self.container}/{self.root})"
+    def url(self, key: str = "", query: Mapping[str, str] | None = None) -> str:
+        return self.address.url(key, query)
 
-    def probes(self, *, write: bool, delete: bool) -> Iterator[tuple[str, Callable[[], object]]]:
-        yield "list", lambda: s3.parse_list(self._answer("GET", "", "list", query=self._query() | {"max-keys": "1"})[1])
-        yield from itertools.islice(super().probes(write=write, delete=delete), 1, None)
+    def authorize(self, method: str, url: str, headers: dict[str, str], body: bytes) -> dict[str, str]:
+        return s3.sign(method, url, headers, body, self.credentials, self.address.region)
+
+    def code_of(self, headers: Mapping[str, str], body: bytes) -> str:
+        return s3.parse_error(body)[0]
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes, verb: str, key: str) -> errors.StorageError:
+        error = super().failure(status, headers, body, verb, key)
+        region = headers.get("x-amz-bucket-region") or s3.parse_error(body)[1]
+        if isinstance(error, errors.ConfigInvalid) and region != self.address.region and s3.REGION.fullmatch(region):
+            return errors.ConfigInvalid(
+                f"{self.uri(key or self.root)} lives in region {region}; set region_name to it", field="region_name"
+            )
+        return error
+
+    def try_list(self, *, wanted: bool) -> str | None:
+        if wanted:
+            return super().try_list(wanted=True)
+        s3.parse_list(self.answer("GET", self.url("", self._query() | {"max-keys": "1"}), "list")[1])
+        return None
 
     def _query(self) -> dict[str, str]:
         return {"list-type": "2", "encoding-type": "url", "max-keys": str(PAGE_SIZE), "prefix": self.root}
@@ -64,7 +63,7 @@ class S3Client(Client):
         if after:
             query["start-after"] = after
         while True:
-            page = s3.parse_list(self._answer("GET", "", "list", query=query)[1])
+            page = s3.parse_list(self.answer("GET", self.url("", query), "list")[1])
             if not page.truncated:
                 yield Page(page.objects, "")
                 return
@@ -74,99 +73,41 @@ class S3Client(Client):
             query["continuation-token"] = page.token
             query.pop("start-after", None)
 
-    def stat(self, key: str) -> ObjectInfo:
-        return s3.info_of(key, self._answer("HEAD", key, "read")[0].headers)
-
-    def open(self, key: str, start: int = 0, end: int | None = None) -> ObjectStream:
-        ranged = start > 0 or end is not None
-        headers = {"Range": f"bytes={start}-{'' if end is None else end}"} if ranged else {}
-        response = self._send("GET", key, "read", headers=headers, accept=(416,))
-        if response.status == 416:
-            return self._beyond(key, start, response)
-        info = s3.info_of(key, response.headers)
-        if ranged and response.status == 200:
-            response.close()
-            raise errors.Unavailable(f"{self.address.endpoint or 'S3'} ignored the byte range")
-        last = info.size - 1 if end is None else min(end, info.size - 1)
-        return ObjectStream(info, start, last, Body(response, self._host()))
-
-    def _beyond(self, key: str, start: int, response: Any) -> ObjectStream:
-        """A 416: the empty object for a range from 0, else RangeNotSatisfiable with the size."""
-        response.drain_conn()
-        response.release_conn()
-        info = self.stat(key)
-        if start == 0 and info.size == 0:
-            return ObjectStream(info, 0, -1, Body(response, self._host()))
-        raise errors.RangeNotSatisfiable(f"{key} has {info.size} bytes", size=info.size)
-
     def write(self, key: str, data: bytes, content_type: str = "application/json") -> None:
         headers = {"Content-Type": content_type}
         if self.kms_key:
             headers["x-amz-server-side-encryption"] = "aws:kms"
             headers["x-amz-server-side-encryption-aws-kms-key-id"] = self.kms_key
-        self._answer("PUT", key, "write", headers=headers, body=data)
-
-    def delete(self, key: str) -> None:
-        self._answer("DELETE", key, "delete", accept=(404,))
+        self.answer("PUT", self.url(key), "write", key, headers=headers, body=data)
 
     def presign(self, key: str, ttl: int) -> str:
         import mimetypes
 
         kind, _ = mimetypes.guess_type(key)
-        url = self.address.url(key, {"response-content-type": kind} if kind else None)
+        url = self.url(key, {"response-content-type": kind} if kind else None)
         return s3.sign_url(url, ttl, self.credentials, self.address.region)
 
-    def _answer(self, method: str, key: str, verb: str, **options: Any) -> tuple[Any, bytes]:
-        """The answer of ``_send`` with its whole body, which is small."""
-        response = self._send(method, key, verb, **options)
-        return response, self._content(response, ANSWER_LIMIT)
+    def policy(self, verbs: Collection[str]) -> dict[str, Any]:
+        """An IAM identity policy. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html"""
+        bucket = f"arn:{'aws-cn' if self.address.region.startswith('cn-') else 'aws'}:s3:::{self.container}"
+        listing: dict[str, Any] = {"Effect": "Allow", "Action": [ACTIONS["list"]], "Resource": [bucket]}
+        if self.root:
+            listing["Condition"] = {"StringLike": {"s3:prefix": [f"{self.root}*"]}}
+        statements = [listing]
+        if actions := [ACTIONS[verb] for verb in ("read", "write", "delete") if verb in verbs]:
+            statements.append({"Effect": "Allow", "Action": actions, "Resource": [f"{bucket}/{self.root}*"]})
+        if self.kms_key:
+            statements.append({"Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": [self.kms_key]})
+        return {"Version": "2012-10-17", "Statement": statements}
 
-    def _send(
-        self,
-        method: str,
-        key: str,
-        verb: str,
-        *,
-        query: dict[str, str] | None = None,
-        headers: dict[str, str] | None = None,
-        body: bytes = b"",
-        accept: tuple[int, ...] = (),
-    ) -> Any:
-        """One signed request, retried when throttled or broken off; its body is still to be read.
-
-        Raises our error for any status but 2xx and ``accept``.
-        """
-        from urllib3 import Retry
-
-        if not {".", ".."}.isdisjoint(key.split("/")):
-            raise errors.Malformed(f"{key!r} has a '.' or '..' part, which HTTP clients fold; rename the object")
-        url = self.address.url(key, query)
-        signed = s3.sign(method, url, dict(headers or {}), body, self.credentials, self.address.region)
-        retry = Retry(RETRIES, redirect=False, **RETRY)
-        options = {"preload_content": False, "redirect": False, "decode_content": False}
-        with s3.translated(self._host()):
-            response = egress.shared_pool().request(method, url, body=body or None, headers=signed, retries=retry, **options)
-        if response.status < 300 or response.status in accept:
-            return response
-        code, region = s3.parse_error(self._content(response, ANSWER_LIMIT))
-        region = response.headers.get("x-amz-bucket-region") or region
-        target = f"s3://{self.container}/{key or self.root}"
-        raise s3.failure(response.status, code, verb, target, "" if region == self.address.region else region)
-
-    def _content(self, response: Any, limit: int) -> bytes:
-        """The rest of a body of at most ``limit`` bytes, within ANSWER_TIME; whatever the endpoint sends."""
-        pieces, size, until = [], 0, time.monotonic() + ANSWER_TIME
-        with s3.translated(self._host()):
-            try:
-                while piece := response.read1(65536):
-                    pieces.append(piece)
-                    size += len(piece)
-                    if size > limit or time.monotonic() > until:
-                        response.close()
-                        raise errors.Unavailable(f"{self._host()} sends too much or too slowly to be S3; check s3_endpoint")
-            finally:
-                response.release_conn()
-        return b"".join(pieces)
-
-    def _host(self) -> str:
-        return urlsplit(self.address.url()).netloc
+    def cors_rule(self, origin: str) -> Any:
+        """https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html"""
+        return [
+            {
+                "AllowedOrigins": [origin],
+                "AllowedMethods": ["GET", "HEAD"],
+                "AllowedHeaders": ["*"],
+                "ExposeHeaders": ["Accept-Ranges", "Content-Length", "Content-Range", "ETag"],
+                "MaxAgeSeconds": 3600,
+            }
+        ]

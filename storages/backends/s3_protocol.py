@@ -6,16 +6,13 @@ Sources: Amazon S3 API Reference (ListObjectsV2, GetObject, PutObject, DeleteObj
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, unquote_plus, urlencode
-from xml.parsers import expat
 
-from storages import errors
+from storages import errors, listing
 from storages.client import ObjectInfo
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList
@@ -41,40 +38,13 @@ ERROR_CODES: dict[str, type[errors.StorageError]] = {
     "TooManyRequests": errors.Throttled,
     "ServiceUnavailable": errors.Throttled,
     "RequestTimeout": errors.TimedOut,
-}
-STATUS_KINDS: dict[int, type[errors.StorageError]] = {
-    301: errors.ConfigInvalid,
-    307: errors.ConfigInvalid,
-    400: errors.ConfigInvalid,
-    401: errors.BadCredentials,
-    403: errors.AccessDenied,
-    404: errors.NotFound,
-    429: errors.Throttled,
-    503: errors.Throttled,
-}
-GRANTS = {"list": "s3:ListBucket", "read": "s3:GetObject", "write": "s3:PutObject", "delete": "s3:DeleteObject"}
-ADVICE: dict[type[errors.StorageError], str] = {
-    errors.BadCredentials: "S3 rejected the credentials; check access key, secret key and session token",
-    errors.AccessDenied: "signed in, but these credentials may not {verb} {target}; grant {grant}",
-    errors.NotFound: "{target} does not exist, or is hidden from these credentials",
-    errors.ConfigInvalid: "S3 refused the request for {target}; check bucket, region_name and s3_endpoint",
-    errors.Throttled: "S3 asks to slow down; try again later",
+    "KMS.AccessDeniedException": errors.AccessDenied,
+    "KMS.DisabledException": errors.AccessDenied,
+    "KMS.InvalidStateException": errors.AccessDenied,
+    "KMS.NotFoundException": errors.AccessDenied,
 }
 REGION = re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}")  # eu-west-1, us-gov-east-1, cn-north-1
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
-
-
-def failure(status: int, code: str, verb: str, target: str, region: str = "") -> errors.StorageError:
-    """Our error for an S3 answer. The provider's body is never quoted: it may come from anywhere (CVE-2025-25297)."""
-    kind = ERROR_CODES.get(code) or STATUS_KINDS.get(status, errors.Unavailable)
-    if code.startswith("KMS."):
-        kind = errors.AccessDenied
-    text = ADVICE.get(kind, "S3 failed on its side while trying to {verb} {target}")
-    message = text.format(verb=verb, target=target, grant=GRANTS.get(verb, verb))
-    label = code if code in ERROR_CODES else ""
-    if kind is errors.ConfigInvalid and REGION.fullmatch(region):
-        return kind(f"{target} lives in region {region}; set region_name to it", field="region_name")
-    return kind(f"{message} (HTTP {status}{' ' + label if label else ''})")
 
 
 @dataclass
@@ -92,45 +62,19 @@ def parse_list(body: bytes) -> ListPage:
 
     Raises ConfigInvalid if the body is no such answer (an HTML page of some other server).
     """
-    page, text, entry = ListPage(), [], {}
-
-    def start(name: str, attributes: Mapping[str, str]) -> None:
-        text.clear()  # white space between elements
-
-    def end(name: str) -> None:
-        if name == "Contents":
-            _add(page, entry)
-            for name in ("Key", "Size", "LastModified", "ETag"):
-                entry.pop(name, None)
-        elif name == "CommonPrefixes":
-            page.last = max(page.last, unquote_plus(entry["Prefix"]))
-        else:
-            entry[name] = "".join(text)
-
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text.append
-    parser.StartDoctypeDeclHandler = _refuse_doctype
     try:
-        parser.Parse(body, True)
-    except (expat.ExpatError, KeyError, ValueError):  # no XML; an entry without key, with a size or time that is none
+        entries, texts = listing.parse(body, root="ListBucketResult", entries=("Contents", "CommonPrefixes"))
+        page = ListPage(truncated=texts.get("IsTruncated") == "true", token=texts.get("NextContinuationToken", ""))
+        for name, entry in entries:
+            key = entry["Key" if name == "Contents" else "Prefix"]
+            key = unquote_plus(key) if "%" in key or "+" in key else key
+            page.last = max(page.last, key)
+            if not key.endswith("/"):
+                modified = datetime.fromisoformat(entry["LastModified"]) if entry.get("LastModified") else None
+                page.objects.append(ObjectInfo(key, int(entry.get("Size") or 0), modified, entry.get("ETag", "").strip('"')))
+    except (KeyError, ValueError):  # another document; an entry without key, with a size or time that is none
         raise errors.ConfigInvalid("the endpoint's answer is not an S3 listing; check s3_endpoint", field="s3_endpoint") from None
-    if b"<ListBucketResult" not in body[:1000]:
-        raise errors.ConfigInvalid("the endpoint's answer is not an S3 listing; check s3_endpoint", field="s3_endpoint")
-    page.truncated, page.token = entry.get("IsTruncated") == "true", entry.get("NextContinuationToken", "")
     return page
-
-
-def _refuse_doctype(*_: object) -> None:
-    raise errors.ConfigInvalid("the endpoint's answer is not an S3 listing; check s3_endpoint", field="s3_endpoint")
-
-
-def _add(page: ListPage, entry: dict[str, str]) -> None:
-    key = unquote_plus(entry["Key"]) if "%" in entry["Key"] or "+" in entry["Key"] else entry["Key"]
-    page.last = max(page.last, key)
-    if not key.endswith("/"):
-        modified = datetime.fromisoformat(entry["LastModified"]) if entry.get("LastModified") else None
-        page.objects.append(ObjectInfo(key, int(entry.get("Size") or 0), modified, entry.get("ETag", "").strip('"')))
 
 
 def parse_error(body: bytes) -> tuple[str, str]:
@@ -141,18 +85,6 @@ def parse_error(body: bytes) -> tuple[str, str]:
         return rest.partition(b"<")[0].decode("ascii", "ignore") if found else ""
 
     return inside(b"Code"), inside(b"Region")
-
-
-def info_of(key: str, headers: Mapping[str, str]) -> ObjectInfo:
-    """The whole object as described by the headers of a GET or HEAD answer. Raises ConfigInvalid for nonsense."""
-    total = headers.get("Content-Range", "").rpartition("/")[2]
-    modified = headers.get("Last-Modified")
-    try:
-        size = int(total if total.isdigit() else headers.get("Content-Length") or 0)
-        time = parsedate_to_datetime(modified) if modified else None
-    except ValueError:
-        raise errors.ConfigInvalid("the endpoint's answer is not one of S3; check s3_endpoint", field="s3_endpoint") from None
-    return ObjectInfo(key, size, time, headers.get("ETag", "").strip('"'), headers.get("Content-Type", ""))
 
 
 @dataclass(frozen=True)
@@ -204,21 +136,3 @@ def sign_url(url: str, ttl: int, credentials: Any, region: str) -> str:
     request = AWSRequest(method="GET", url=url)
     S3SigV4QueryAuth(_frozen(credentials), "s3", region, expires=min(ttl, 604_800)).add_auth(request)
     return request.url
-
-
-@contextmanager
-def translated(host: str) -> Iterator[None]:
-    """Turns urllib3's failures into ours; ``host`` is named in the message."""
-    from urllib3 import exceptions as failures
-
-    try:
-        yield
-    except (failures.ConnectTimeoutError, failures.ReadTimeoutError) as error:
-        raise errors.TimedOut(f"Could not reach {host}: it did not answer in time") from error
-    except failures.SSLError as error:
-        raise errors.Unavailable(f"Could not reach {host}: its TLS certificate was not accepted") from error
-    except failures.HTTPError as error:
-        reason = getattr(error, "reason", None) or error
-        if isinstance(reason, errors.StorageError):
-            raise reason from error
-        raise errors.Unavailable(f"Could not reach {host}: the connection was refused or broke off") from error

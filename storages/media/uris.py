@@ -76,7 +76,7 @@ def decode(fileuri: str) -> list[str]:
     """
     alphabet = fileuri.strip().rstrip("=").translate(str.maketrans("-_ ", "+/+"))
     try:
-        text = base64.b64decode(alphabet + "=" * (-len(alphabet) % 4), validate=True).decode()
+        text = base64.b64decode(alphabet + "=" * (-len(alphabet) % 4), validate=True).decode("utf-8", "surrogatepass")
     except (binascii.Error, ValueError):
         text = ""
     candidates = [text] if "://" in text else list(dict.fromkeys([fileuri, unquote(fileuri)]))

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from storages.client import Client
-from tests.fakes.s3 import S3Fake
 
 HOSTILE = [
     "a b.txt",
@@ -25,12 +24,22 @@ class Harness(ABC):
     name = ""
     hostile = HOSTILE
 
-    @abstractmethod
-    def client(self, root: str = "", **settings: Any) -> Client:
-        """A client of the container under ``root`` ("" or ending in "/")."""
+    def __init__(self, directory: Path) -> None:
+        """``directory``: a path of its own below the document root, not made yet."""
 
-    @abstractmethod
-    def key(self, name: str) -> str: ...
+    def client(self, root: str = "", **settings: Any) -> Client:
+        """A client of the container under ``root`` ("" or ending in "/"), with some other settings."""
+        from storages.backends import BACKENDS
+
+        return BACKENDS[self.name].import_model(**{"project_id": 1} | self.settings(root) | settings).client()
+
+    def name_of(self, key: str) -> str:
+        """What ``key`` was made of."""
+        return key
+
+    def key(self, name: str) -> str:
+        """The backend's full key of ``name``."""
+        return name
 
     @abstractmethod
     def put(self, name: str, body: bytes) -> None: ...
@@ -47,77 +56,3 @@ class Harness(ABC):
 
     def close(self) -> None:
         """Stops what was started."""
-
-
-class S3Harness(Harness):
-    name = "s3"
-    hostile = [*HOSTILE, "double//slash.txt", "/leading.txt", "x" * 1000 + ".txt"]
-
-    def __init__(self, directory: Path) -> None:
-        self.fake = S3Fake(page_cap=4)
-        self.fake.create_bucket("data")
-
-    def client(self, root: str = "", **settings: Any) -> Client:
-        return self.client_of(self.fake, **{"prefix": root} | settings)
-
-    @staticmethod
-    def client_of(fake: S3Fake, **settings: Any) -> Client:
-        """A client of the fake's bucket "data"."""
-        from storages.backends.s3 import S3ImportStorage
-
-        keys = {"aws_access_key_id": fake.access_key, "aws_secret_access_key": fake.secret_key, "s3_endpoint": fake.url}
-        return S3ImportStorage(**{"bucket": "data", "project_id": 1} | keys | settings).client()
-
-    def key(self, name: str) -> str:
-        return name
-
-    def put(self, name: str, body: bytes) -> None:
-        self.fake.put("data", name, body)
-
-    def get(self, name: str) -> bytes | None:
-        return self.fake.get("data", name)
-
-    def settings(self, root: str = "") -> dict[str, Any]:
-        keys = {"aws_access_key_id": self.fake.access_key, "aws_secret_access_key": self.fake.secret_key}
-        return {"bucket": "data", "prefix": root, "s3_endpoint": self.fake.url, **keys}
-
-    def close(self) -> None:
-        self.fake.close()
-
-
-class LocalFilesHarness(Harness):
-    name = "localfiles"
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        directory.mkdir(parents=True, exist_ok=True)
-
-    def client(self, root: str = "", **settings: Any) -> Client:
-        from storages.backends.localfiles import LocalFilesImportStorage
-
-        (self.directory / root).mkdir(parents=True, exist_ok=True)
-        return LocalFilesImportStorage(**({"path": str(self.directory / root)} | settings)).client()
-
-    def key(self, name: str) -> str:
-        return str(self.directory / name)
-
-    def put(self, name: str, body: bytes) -> None:
-        target = self.directory / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(body)
-
-    def get(self, name: str) -> bytes | None:
-        target = self.directory / name
-        return target.read_bytes() if target.exists() else None
-
-    def settings(self, root: str = "") -> dict[str, Any]:
-        (self.directory / root).mkdir(parents=True, exist_ok=True)
-        return {"path": str(self.directory / root)}
-
-    def small_pages(self) -> None:
-        import storages.backends.localfiles_client as backend
-
-        backend.PAGE_SIZE = 4
-
-
-HARNESSES: dict[str, type[Harness]] = {harness.name: harness for harness in (S3Harness, LocalFilesHarness)}

@@ -4,8 +4,9 @@ import pickle
 
 import pytest
 
-from storages.backends import s3_protocol
+from storages.backends import BACKENDS, s3_protocol
 from storages.backends.localfiles import LocalFilesImportStorage
+from storages.doctor import examine
 from storages.errors import (
     AccessDenied,
     BadCredentials,
@@ -16,19 +17,17 @@ from storages.errors import (
     Unavailable,
     Unsupported,
 )
-from tests.backends.harness import Harness, S3Harness
+from storages.fields import secret_names
+from tests.backends.boxes.s3 import S3Harness
+from tests.backends.harness import Harness
 
 BODY = bytes(range(100))
 
 
 def names(box: Harness, client, **options) -> list[str]:
-    start = len(box.key(""))
+    """What the client lists, in the order of names: not every backend has an order."""
     options = {"recursive": True} | options
-    return [
-        item.key[start:].lstrip("/") if box.name == "localfiles" else item.key
-        for page in client.list(**options)
-        for item in page.objects
-    ]
+    return sorted(box.name_of(item.key) for page in client.list(**options) for item in page.objects)
 
 
 def test_a_listing_takes_several_pages_and_gives_every_object_once(box):
@@ -47,9 +46,11 @@ def test_a_prefix_is_a_folder_and_not_the_beginning_of_a_name(box):
 
 
 def test_without_recursion_only_direct_children_are_listed(box):
-    for name in ("r/a.txt", "r/sub/b.txt", "r/sub/deep/c.txt", "r/z.txt"):
+    wanted = ["r/a.txt", "r/sub/b.txt", "r/sub/deep/c.txt", "r/z.txt"]
+    for name in wanted:
         box.put(name, b"x")
-    assert names(box, box.client("r/"), recursive=False) == ["r/a.txt", "r/z.txt"]
+    client = box.client("r/")
+    assert names(box, client, recursive=False) == (["r/a.txt", "r/z.txt"] if client.capabilities.folders else wanted)
 
 
 def test_a_listing_resumes_behind_a_cursor(box):
@@ -57,10 +58,9 @@ def test_a_listing_resumes_behind_a_cursor(box):
     for name in wanted:
         box.put(name, b"x")
     first = next(iter(box.client("c/").list(recursive=True)))
-    rest = names(box, box.client("c/"), after=first.cursor)
-    seen = len(first.objects)
-    assert 0 < seen < 11
-    assert rest == wanted[seen:]
+    seen = [box.name_of(item.key) for item in first.objects]
+    assert 0 < len(seen) < 11
+    assert sorted(seen + names(box, box.client("c/"), after=first.cursor)) == wanted
 
 
 def test_an_empty_container_lists_nothing(box):
@@ -71,7 +71,11 @@ def test_a_listing_tells_size_time_and_a_validator_that_changes_with_the_content
     box.put("one.txt", b"12345")
     [page] = box.client().list(recursive=True)
     before = page.objects[0]
-    assert (before.size, before.modified.tzinfo is not None, bool(before.etag)) == (5, True, True)
+    assert before.size == 5
+    if not box.client().capabilities.versions:
+        assert (before.modified, before.etag) == (None, "")
+        return
+    assert before.modified.tzinfo is not None and before.etag == box.client().stat(box.key("one.txt")).etag != ""
     box.put("one.txt", b"123456")
     assert box.client().stat(box.key("one.txt")).etag != before.etag
 
@@ -91,7 +95,7 @@ def test_hostile_names_survive_list_stat_open_write_and_uri(box):
 
 def test_a_uri_leads_back_to_its_key_and_no_further_than_the_root(box):
     client = box.client("u/")
-    if not client.scheme or client.scheme == "file":
+    if not client.capabilities.media or client.scheme == "file":
         assert client.key_of(client.uri(box.key("u/a.txt"))) is None
         return
     for name in box.hostile:
@@ -168,21 +172,21 @@ def test_presign_gives_a_url_or_says_that_it_cannot(box):
 
 
 def test_the_connection_check_tries_every_verb_and_leaves_nothing_behind(box):
-    client = box.client("t/")
-    probes = client.check(write=True, delete=True)
-    assert [(probe.verb, probe.error) for probe in probes] == [("list", None), ("write", None), ("delete", None)]
-    assert names(box, client) == []
+    report = examine(lambda: box.client("t/"), {"list", "write", "delete"})
+    assert [(probe.verb, probe.error) for probe in report.probes] == [("list", None), ("write", None), ("delete", None)]
+    assert names(box, box.client("t/")) == []
+    box.put("t/one.txt", b"1")
+    report = examine(lambda: box.client("t/"), {"list", "read", "sign"})
+    signs = [("sign", None)] if box.client().capabilities.presign else []
+    assert [(probe.verb, probe.error) for probe in report.probes] == [("list", None), ("read", None), *signs]
 
 
 def test_neither_repr_nor_pickle_of_a_client_shows_a_secret(box):
     client = box.client()
-    secrets = [value for name, value in box.settings().items() if "secret" in name or "key_id" in name]
-    shown = repr(client)
-    try:
-        shown += repr(pickle.dumps(client))
-    except (TypeError, pickle.PicklingError, AttributeError):
-        pass
-    assert not any(secret in shown for secret in secrets)
+    secrets = [box.settings()[name] for name in secret_names(BACKENDS[box.name].import_model) if box.settings().get(name)]
+    with pytest.raises(TypeError):
+        pickle.dumps(client)
+    assert not any(secret in shown for secret in secrets for shown in (repr(client), str(client)))
 
 
 def test_a_link_that_leads_out_of_a_directory_is_neither_listed_nor_opened_nor_written_through(tmp_path, documents):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from storages.backends import s3_client
+from storages import http
 from storages.errors import ConfigInvalid, Unavailable
 from tests.fakes.wire import Response, Server
 
@@ -23,7 +23,7 @@ def storage(url: str):
 
 
 def test_a_flood_is_cut_off():
-    with Server(lambda request: answer(b"x" * (s3_client.ANSWER_LIMIT + 1))) as server:
+    with Server(lambda request: answer(b"x" * (http.ANSWER_LIMIT + 1))) as server:
         with pytest.raises(Unavailable, match="too much"):
             storage(server.url).verify()
 
@@ -46,7 +46,7 @@ def test_a_check_gives_up_on_pages_of_nothing():
 
 
 def test_an_answer_that_drips_is_given_up(monkeypatch):
-    monkeypatch.setattr(s3_client, "ANSWER_TIME", -1)
+    monkeypatch.setattr(http, "ANSWER_TIME", -1)
     with Server(lambda request: answer(PAGE)) as server:
         started = time.monotonic()
         with pytest.raises(Unavailable, match="too slowly"):

@@ -123,8 +123,9 @@ def test_a_second_dns_answer_leads_nowhere_else(api, s3_settings, names, setting
     with Server(lambda request: reached.append(request) or Response(200, {"Content-Length": str(len(body))}, body)) as server:
         endpoint = {"s3_endpoint": server.url.replace("127.0.0.1", "rebound.example")}
         names["rebound.example"] = [["127.0.0.1"], ["127.0.0.2"]]
-        refusal(api.post("/api/storages/s3/validate", s3_settings | endpoint), "127.0.0.0/8")
-        assert reached == [], "vetted at first, reserved when the connection was made"
+        refusal(api.post("/api/storages/export/s3/validate", s3_settings | endpoint), "127.0.0.0/8")
+        assert [request.method for request in reached] == ["GET"], "the second connection, to write, was vetted anew"
+        reached.clear()
         names["rebound.example"] = [["127.0.0.1"], ["127.0.0.2"]]
         answer = api.post("/api/storages/s3/files", s3_settings | endpoint)
         assert answer.status_code == 200 and len(reached) == 1, answer.content
@@ -191,6 +192,8 @@ def test_an_endpoint_cannot_put_our_threads_to_sleep(api, s3_settings, monkeypat
     monkeypatch.setattr("time.sleep", naps.append)
     with Server(lambda request: Response(503, {"Retry-After": "86400", "Content-Length": "0"})) as slow:
         assert api.post("/api/storages/s3/validate", s3_settings | {"s3_endpoint": slow.url}).status_code == 400
+        assert naps == [], "a connection check makes one attempt"
+        assert api.post("/api/storages/s3/files", s3_settings | {"s3_endpoint": slow.url}).status_code == 400
     assert naps and max(naps) <= 10
 
 

@@ -7,8 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.utils import timezone
 
-from storages import deliver, jobs, outbox
-from storages.backends import s3_client
+from storages import deliver, http, jobs, outbox
 from storages.base import ExportStorage
 from storages.links import OutboxItem
 from storages.store import BatchStore
@@ -125,7 +124,7 @@ def test_a_presigned_url_shows_the_access_key_to_the_browser_only_and_is_never_l
 @pytest.mark.parametrize("trouble", ["unreachable", "wrong credentials", "denied", "slow down", "garbage"])
 def test_failing_connections_leave_no_credential_anywhere(caller, canaries, work, trail, s3, project, trouble, monkeypatch):
     monkeypatch.setattr(outbox, "BACK_OFF", (1,))
-    monkeypatch.setattr(s3_client, "RETRIES", 0)
+    monkeypatch.setattr(http, "RETRIES", 0)
     Task.objects.create(project=project, inner_id=1, data={"image": "x"})
     ids = every_route(caller, canaries, work, trail)
     queue_a_sync_of_each(caller, ids)
