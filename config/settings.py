@@ -4,7 +4,7 @@ from pathlib import Path
 
 import dj_database_url
 
-from config.env import EnvError, env_bool, env_int, env_key, env_list, env_networks, env_str, env_url
+from config.env import EnvError, env_bool, env_int, env_key, env_list, env_networks, env_secret, env_str, env_url
 from config.valkey import remembered_url
 
 VERSION = "0.1.0"
@@ -142,6 +142,8 @@ GOOGLE_OAUTH_TOKEN_URL = env_url("GOOGLE_OAUTH_TOKEN_URL", "https://oauth2.googl
 GOOGLE_STS_URL = env_url("GOOGLE_STS_URL", "https://sts.googleapis.com/v1/token")
 GOOGLE_IAMCREDENTIALS_URL = env_url("GOOGLE_IAMCREDENTIALS_URL", "https://iamcredentials.googleapis.com")
 AZURE_BLOB_ENDPOINT_TEMPLATE = env_url("AZURE_BLOB_ENDPOINT_TEMPLATE", "https://{account}.blob.core.windows.net")
+AZURE_BLOB_ACCOUNT_NAME = env_str("AZURE_BLOB_ACCOUNT_NAME")  # the server's own account, where a storage names none
+AZURE_BLOB_ACCOUNT_KEY = env_secret("AZURE_BLOB_ACCOUNT_KEY")
 AZURE_AUTHORITY_HOST = env_url("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com")
 DATABRICKS_OAUTH_SCOPE = env_str("DATABRICKS_OAUTH_SCOPE", "all-apis")
 SYNC_ON_TARGET_STORAGE_CREATION = env_bool("SYNC_ON_TARGET_STORAGE_CREATION", True)

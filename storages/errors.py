@@ -83,8 +83,8 @@ class Throttled(Unavailable):
 
     code = "throttled"
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, field: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, field=field)
         self.retry_after = retry_after
 
 

@@ -158,7 +158,7 @@ class HTTPClient(Client):
 
         retry = Retry(0 if budget.current() else RETRIES, redirect=False, **RETRY)
         connect, read = (budget.seconds_left(seconds) for seconds in self.timeout)
-        options = {"preload_content": False, "redirect": False, "decode_content": False}
+        options = {"preload_content": False, "redirect": False, "decode_content": False, "pool_timeout": read}
         with translated(self.host()):
             return self.connections().request(
                 method, url, body=body or None, headers=headers, retries=retry, timeout=Timeout(connect, read), **options

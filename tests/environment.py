@@ -94,6 +94,7 @@ def prepare() -> None:
         EXTRA_CA_CERTS=str(home / "tls" / "ca.pem"),
         AWS_EC2_METADATA_DISABLED="true",
         NO_GCE_CHECK="true",  # google-auth asks a metadata server of the cloud otherwise
+        DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA="true",  # no background request for tracing in the oracles
         CONN_MAX_AGE="0",  # a connection that outlives its test would keep the test database from being dropped
     )
     if os.environ.get("TEST_DATABASE") == "postgres":

@@ -9,7 +9,7 @@ from django.db import models
 
 from storages import egress, errors
 from storages.backends.s3_client import S3Client
-from storages.base import Backend, ExportStorage, ImportStorage, Prefixed, Presigned, Scanned, required
+from storages.base import Backend, ExportStorage, ImportStorage, Prefixed, Presigned, Scanned, printable, required
 from storages.fields import SecretField
 from storages.serializers import StorageSerializer
 
@@ -47,15 +47,17 @@ class S3Columns(Prefixed):
         endpoint = (self.s3_endpoint or "").strip()
         if endpoint:
             egress.parse_base_url(endpoint, field="s3_endpoint")
-        return S3Client(bucket, self.root, region, endpoint, self._credentials(), self.aws_sse_kms_key_id or "")
+        return self.connect(bucket, region, endpoint, self._credentials())
+
+    def connect(self, bucket: str, region: str, endpoint: str, credentials: Any) -> S3Client:
+        """The client that uses ``credentials`` as they are."""
+        return S3Client(bucket, self.root, region, endpoint, credentials, self.aws_sse_kms_key_id or "")
 
     def _credentials(self) -> Any:
         from botocore.credentials import Credentials
 
         for field in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_sse_kms_key_id"):
-            value = getattr(self, field) or ""
-            if not (value.isascii() and value.isprintable()):  # no HTTP header can carry it (RFC 9110 §5.5)
-                raise errors.ConfigInvalid("holds a line break or a character that no key has; copy it again", field=field)
+            printable(getattr(self, field) or "", field)
         key, secret = self.aws_access_key_id, self.aws_secret_access_key
         if bool(key) != bool(secret):
             field = "aws_secret_access_key" if key else "aws_access_key_id"

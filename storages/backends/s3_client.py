@@ -33,7 +33,7 @@ class S3Client(HTTPClient):
         return self.address.url(key, query)
 
     def authorize(self, method: str, url: str, headers: dict[str, str], body: bytes) -> dict[str, str]:
-        return s3.sign(method, url, headers, body, self.credentials, self.address.region)
+        return s3.sign(method, url, headers, body, self.credentials.get_frozen_credentials(), self.address.region)
 
     def code_of(self, headers: Mapping[str, str], body: bytes) -> str:
         return s3.parse_error(body)[0]
@@ -81,11 +81,15 @@ class S3Client(HTTPClient):
         self.answer("PUT", self.url(key), "write", key, headers=headers, body=data)
 
     def presign(self, key: str, ttl: int) -> str:
+        return self.sign_url(key, ttl, self.credentials.get_frozen_credentials())
+
+    def sign_url(self, key: str, ttl: int, credentials: Any) -> str:
+        """The URL of a GET signed with the credentials of one moment."""
         import mimetypes
 
         kind, _ = mimetypes.guess_type(key)
         url = self.url(key, {"response-content-type": kind} if kind else None)
-        return s3.sign_url(url, ttl, self.credentials, self.address.region)
+        return s3.sign_url(url, ttl, credentials, self.address.region)
 
     def policy(self, verbs: Collection[str]) -> dict[str, Any]:
         """An IAM identity policy. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html"""

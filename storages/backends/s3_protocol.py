@@ -111,20 +111,20 @@ class Address:
         return f"{base}?{urlencode(query, quote_via=quote)}" if query else base
 
 
-def _frozen(credentials: Any) -> Any:
-    """Key, secret and token of one moment; a refresh between reading them would mix two identities."""
-    return credentials.get_frozen_credentials()
+def sign(
+    method: str, url: str, headers: dict[str, str], body: bytes, credentials: Any, region: str, service: str = "s3"
+) -> dict[str, str]:
+    """The headers of a SigV4-signed request (Signature Version 4, "Authenticating Requests: Using the Authorization Header").
 
-
-def sign(method: str, url: str, headers: dict[str, str], body: bytes, credentials: Any, region: str) -> dict[str, str]:
-    """The headers of a SigV4-signed request (Signature Version 4, "Authenticating Requests: Using the Authorization Header")."""
-    from botocore.auth import S3SigV4Auth
+    ``credentials``: key, secret and token of one moment ("frozen"); a refresh between reading them would mix two identities.
+    """
+    from botocore.auth import S3SigV4Auth, SigV4Auth
     from botocore.awsrequest import AWSRequest
 
     request = AWSRequest(method=method, url=url, headers=headers, data=body or None)
     request.context["client_config"] = None
     request.context["payload_signing_enabled"] = True
-    S3SigV4Auth(_frozen(credentials), "s3", region).add_auth(request)
+    (S3SigV4Auth if service == "s3" else SigV4Auth)(credentials, service, region).add_auth(request)
     return dict(request.headers)
 
 
@@ -134,5 +134,5 @@ def sign_url(url: str, ttl: int, credentials: Any, region: str) -> str:
     from botocore.awsrequest import AWSRequest
 
     request = AWSRequest(method="GET", url=url)
-    S3SigV4QueryAuth(_frozen(credentials), "s3", region, expires=min(ttl, 604_800)).add_auth(request)
+    S3SigV4QueryAuth(credentials, "s3", region, expires=min(ttl, 604_800)).add_auth(request)
     return request.url

@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
+from django.test import override_settings
+
 from storages.client import Client
 
 HOSTILE = [
@@ -23,6 +25,7 @@ class Harness(ABC):
 
     name = ""
     hostile = HOSTILE
+    _settings: override_settings | None = None
 
     def __init__(self, directory: Path) -> None:
         """``directory``: a path of its own below the document root, not made yet."""
@@ -54,5 +57,12 @@ class Harness(ABC):
     def small_pages(self) -> None:
         """Makes listings take more than one page for a handful of objects, where the server decides that."""
 
+    def configure(self, **values: Any) -> None:
+        """Django settings that hold until ``close``."""
+        self._settings = override_settings(**values)
+        self._settings.enable()
+
     def close(self) -> None:
         """Stops what was started."""
+        if self._settings:
+            self._settings.disable()

@@ -3,6 +3,7 @@
 Source: AWS General Reference "Signature Version 4"; Amazon S3 API Reference "Authenticating Requests".
 """
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -39,8 +40,8 @@ class Claim:
     token: str | None = field(default=None, repr=False)
 
 
-def claim_of(request: Request) -> Claim:
-    """What the request claims. Raises Refusal if it is anonymous, signed with Version 2, or malformed."""
+def claim_of(request: Request, service: str = "s3") -> Claim:
+    """What the request claims. Raises Refusal if it is anonymous, signed with Version 2, for another service, or malformed."""
     authorization = request.header("authorization") or ""
     names = {name.decode("latin-1") for name, _ in request.parameters}
     if authorization.startswith("AWS ") or "AWSAccessKeyId" in names:
@@ -48,33 +49,35 @@ def claim_of(request: Request) -> Claim:
     if authorization and "X-Amz-Algorithm" in names:
         raise Refusal(400, "InvalidArgument", "Only one auth mechanism allowed")
     if authorization:
-        return claim_in_headers(request, authorization)
+        return claim_in_headers(request, authorization, service)
     if "X-Amz-Algorithm" in names:
-        return claim_in_query(request)
+        return claim_in_query(request, service)
     raise Refusal(403, "AccessDenied", "Access Denied")
 
 
-def claim_in_headers(request: Request, authorization: str) -> Claim:
+def claim_in_headers(request: Request, authorization: str, service: str) -> Claim:
     form = rf"{ALGORITHM} Credential=([^,]+), ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]+)"
     match = re.fullmatch(form, authorization.strip())
     if match is None:
         raise Refusal(400, "AuthorizationHeaderMalformed", "The authorization header that you provided is not valid.")
     payload = request.header("x-amz-content-sha256")
+    if payload is None and service != "s3":
+        payload = hashlib.sha256(request.body).hexdigest()  # only S3 wants the digest as a header too
     if payload is None:
         raise Refusal(400, "InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
     when = parse_time(request.header("x-amz-date"))
-    access_key, scope, region = split_credential(match[1], when, "AuthorizationHeaderMalformed")
+    access_key, scope, region = split_credential(match[1], when, "AuthorizationHeaderMalformed", service)
     token = request.header("x-amz-security-token")
     return Claim(access_key, scope, region, match[2].split(";"), match[3], when, payload, token=token)
 
 
-def claim_in_query(request: Request) -> Claim:
+def claim_in_query(request: Request, service: str) -> Claim:
     values = {name: request.parameter(name) for name in QUERY_NAMES}
     if request.parameter("X-Amz-Algorithm") != ALGORITHM or None in values.values():
         raise query_refusal(f"Query-string authentication version 4 requires X-Amz-Algorithm, {', '.join(QUERY_NAMES)}.")
     credential, date, expires, signed, signature = (value or "" for value in values.values())
     when = parse_time(date)
-    access_key, scope, region = split_credential(credential, when, "AuthorizationQueryParametersError")
+    access_key, scope, region = split_credential(credential, when, "AuthorizationQueryParametersError", service)
     if not expires.isdigit():
         raise query_refusal("X-Amz-Expires should be a non-negative number")
     if int(expires) > MAX_EXPIRES:
@@ -88,7 +91,7 @@ def query_refusal(message: str) -> Refusal:
     return Refusal(400, "AuthorizationQueryParametersError", message)
 
 
-def split_credential(credential: str, when: datetime, code: str, service: str = "s3") -> tuple[str, str, str]:
+def split_credential(credential: str, when: datetime, code: str, service: str) -> tuple[str, str, str]:
     """(access key, scope, region) of "KEY/date/region/service/aws4_request"."""
     access_key, _, scope = credential.partition("/")
     parts = scope.split("/")

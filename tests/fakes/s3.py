@@ -5,6 +5,7 @@ Knows nothing of Quayside. Put, get and keys of the fake itself go around the ga
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -12,9 +13,11 @@ import pytest
 
 from tests.fakes.faults import Faults
 from tests.fakes.s3_access import EVERYTHING, Grant, Identity
+from tests.fakes.s3_cors import CorsRule
 from tests.fakes.s3_gate import Gate
 from tests.fakes.s3_objects import Objects
 from tests.fakes.s3_paging import MAX_KEYS, Paging
+from tests.fakes.sts import Assumed, StsFake
 from tests.fakes.wire import Request, Response, Server
 
 
@@ -46,7 +49,7 @@ class S3Fake(Faults):
         self.ahead = timedelta(0)
         self.requests: list[Logged] = []
         self._objects = Objects()
-        self._gate = Gate(self._objects, Paging(page_cap), region, lambda: self.clock() + self.ahead)
+        self._gate = Gate(self._objects, Paging(page_cap), region, self.now)
         self.add_identity(self.access_key, self.secret_key)
         self._server = Server(self._answer)
         self.url = self._server.url
@@ -90,12 +93,51 @@ class S3Fake(Faults):
         grants = [Grant(*grant) for grant in allow]
         self._gate.identities[access_key] = Identity(access_key, secret_key, session_token, grants, expires)
 
+    def set_cors(
+        self, bucket: str, origins: Sequence[str], methods: Sequence[str] = ("GET", "HEAD"), headers: Sequence[str] = ()
+    ) -> None:
+        """Lets pages of ``origins`` ("*" stands for any text) use ``methods`` and send ``headers``; no origins: no CORS."""
+        self._gate.cors.rules.pop(bucket, None)
+        if origins:
+            self._gate.cors.rules[bucket] = CorsRule(origins, methods, headers)
+
+    @cached_property
+    def sts(self) -> StsFake:
+        """The STS beside the store, started when first needed; trouble is ordered there as here."""
+        return StsFake(self._gate.identities, self.region, self.now)
+
+    @property
+    def sts_url(self) -> str:
+        return self.sts.url
+
+    @property
+    def assumed(self) -> list[Assumed]:
+        """The AssumeRole calls that were granted, oldest first."""
+        return self.sts.assumed
+
+    def add_role(
+        self,
+        arn: str,
+        trusted: Sequence[str],
+        external_id: str | None = None,
+        allow: Sequence[Grant | tuple[str, ...]] = EVERYTHING,
+        max_seconds: int = 3600,
+    ) -> None:
+        """A role for the principals ``trusted`` (access keys, or ARNs of other roles); ``allow`` as in add_identity."""
+        self.sts.add_role(arn, trusted, external_id, [Grant(*grant) for grant in allow], max_seconds)
+
+    def now(self) -> datetime:
+        """The time by the fake's clock."""
+        return self.clock() + self.ahead
+
     def advance(self, seconds: float) -> None:
         """Moves the fake's clock, so that signatures age without waiting."""
         self.ahead += timedelta(seconds=seconds)
 
     def close(self) -> None:
         self._server.close()
+        if "sts" in vars(self):
+            self.sts.close()
 
     def __enter__(self) -> Self:
         return self

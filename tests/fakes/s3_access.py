@@ -24,14 +24,15 @@ EVERYTHING = (Grant("s3:*"),)
 
 @dataclass
 class Identity:
-    """A key pair and what it may do; ``session_token`` and ``expires`` (UTC) only for temporary keys."""
+    """A key pair and what it may do; ``session_token``, ``expires`` (UTC) and ``role`` (its ARN) only for temporary keys."""
 
     access_key: str
     secret_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
     allow: Sequence[Grant] = EVERYTHING
     expires: datetime | None = None
-    name: str = "tester"
+    arn: str = "arn:aws:iam::000000000000:user/tester"
+    role: str | None = None
 
     def may(self, action: str, bucket: str, key: str) -> bool:
         return any(
@@ -88,6 +89,5 @@ def authorize(identity: Identity, call: Call, request: Request) -> None:
 
 
 def denied(identity: Identity, action: str, resource: str) -> Refusal:
-    user = f"arn:aws:iam::000000000000:user/{identity.name}"
-    message = f'User: {user} is not authorized to perform: {action} on resource: "arn:aws:s3:::{resource}"'
+    message = f'User: {identity.arn} is not authorized to perform: {action} on resource: "arn:aws:s3:::{resource}"'
     return Refusal(403, "AccessDenied", f"{message} because no identity-based policy allows the {action} action")

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 from tests.fakes.claims import Claim, Refusal, claim_of
 from tests.fakes.faults import Failure
 from tests.fakes.s3_access import Call, Identity, authorize, call_of, denied
+from tests.fakes.s3_cors import Cors, bucket_of
 from tests.fakes.s3_objects import Objects
 from tests.fakes.s3_paging import Paging
 from tests.fakes.sigv4 import verify
@@ -28,12 +29,15 @@ class Gate:
     clock: Callable[[], datetime]
     identities: dict[str, Identity] = field(default_factory=dict)
     puts: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    cors: Cors = field(default_factory=Cors)
 
     def answer(self, request: Request) -> Response:
         try:
-            response = self.admit(request)
+            response = self.preflight(request) if request.method == "OPTIONS" else self.admit(request)
         except Refusal as refusal:
             response = error_document(refusal, request)
+        if request.method != "OPTIONS":
+            self.cors.mark(request, response)
         identifier = secrets.token_hex(8).upper()
         response.headers |= {"x-amz-request-id": identifier, "x-amz-id-2": secrets.token_urlsafe(24), "server": "AmazonS3"}
         return response
@@ -58,13 +62,21 @@ class Gate:
         verify(request, claim, identity, self.clock())
         call = call_of(request)
         authorize(identity, call, request)
-        if self.objects.bucket(call.bucket) is None:
-            raise Refusal(404, "NoSuchBucket", "The specified bucket does not exist", BucketName=call.bucket)
+        self.check_bucket(call.bucket)
         return self.carry_out(request, call, identity)
+
+    def preflight(self, request: Request) -> Response:
+        """A browser's question before a cross-origin request: unsigned, so it tells nothing but the bucket's CORS rule."""
+        self.check_bucket(bucket_of(request))
+        return self.cors.preflight(request)
+
+    def check_bucket(self, bucket: str) -> None:
+        if self.objects.bucket(bucket) is None:
+            raise Refusal(404, "NoSuchBucket", "The specified bucket does not exist", BucketName=bucket)
 
     def check_region(self, claim: Claim, request: Request) -> None:
         """S3 redirects to the bucket's region, and refuses scopes of any region that is not involved."""
-        bucket = request.path.lstrip("/").partition("/")[0]
+        bucket = bucket_of(request)
         home = self.objects.region_of(bucket) or self.region
         if claim.region == home:
             return

@@ -35,4 +35,5 @@ class S3Harness(Harness):
         return {"bucket": "data", "prefix": root, "s3_endpoint": self.fake.url, **keys}
 
     def close(self) -> None:
+        super().close()
         self.fake.close()

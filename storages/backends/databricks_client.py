@@ -1,0 +1,220 @@
+"""The client of one Unity Catalog volume: the Files API 2.0; knows no Django model.
+
+https://docs.databricks.com/api/workspace/files. Databricks signs no URLs, so media always goes through the proxy.
+"""
+
+import json
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote, urlencode
+
+from storages import budget, egress, errors
+from storages.client import Capabilities, ObjectInfo, Page
+from storages.http import HTTPClient
+
+IN_FLIGHT = 5  # requests per host at once: half of what a workspace takes (databricks/cli, libs/filer, comment of 2024)
+# phrases and reasons of https://docs.databricks.com/api/workspace/files and of recorded answers (protocols.md §1.3)
+CODES: dict[str, type[errors.StorageError]] = {
+    "Invalid access token": errors.BadCredentials,
+    "blocked by Databricks IP ACL": errors.Unavailable,
+    "required scopes": errors.ConfigInvalid,
+    "FILES_API_AZURE_FORBIDDEN": errors.AccessDenied,
+    "PERMISSION_DENIED": errors.AccessDenied,
+    "FILES_API_INVALID_PATH": errors.ConfigInvalid,
+    "ENDPOINT_NOT_FOUND": errors.ConfigInvalid,
+    "NOT_FOUND": errors.NotFound,
+    "RESOURCE_EXHAUSTED": errors.Throttled,
+    "REQUEST_LIMIT_EXCEEDED": errors.Throttled,
+    "TEMPORARILY_UNAVAILABLE": errors.Throttled,
+}
+
+
+class Entries(NamedTuple):
+    """One page of one directory: its files, the directories below it, and the token of the next page."""
+
+    objects: list[ObjectInfo]
+    below: list[str]
+    token: str
+
+
+class Identity(Protocol):
+    """Who signs in. ``renew`` drops a rejected token and says whether another one may be accepted.
+
+    ``workspace``: the client that uses it, set by that client.
+    """
+
+    field: str  # the column of its secret
+    workspace: "DatabricksClient | None"
+
+    def token(self) -> str: ...
+
+    def renew(self) -> bool: ...
+
+
+class DatabricksClient(HTTPClient):
+    """One volume; a key is the path of a file below it."""
+
+    scheme = "dbx"
+    capabilities = Capabilities(presign=False)
+    service, credential = "Databricks", "access token or client secret"
+    settings = "host, catalog, schema, volume and prefix"
+    codes = CODES
+    grants = {
+        "list": "USE CATALOG, USE SCHEMA and READ VOLUME on {container}",
+        "read": "READ VOLUME on {container}",
+        "write": "READ VOLUME and WRITE VOLUME on {container}",
+        "delete": "READ VOLUME and WRITE VOLUME on {container}",
+    }
+
+    def __init__(
+        self, host: str, volume: Collection[str], root: str, identity: Identity, verify: bool, seconds: int, chunk: int
+    ) -> None:
+        self.base, self.volume, self.root = host, ".".join(volume), root
+        self.container = "/".join(("Volumes", *volume))
+        self.verify, self.timeout, self.chunk = verify, (egress.CONNECT_TIMEOUT, seconds), chunk
+        self._identity = identity
+        identity.workspace = self
+
+    def connections(self) -> Any:
+        if budget.current():
+            return egress.pool(verify=self.verify)
+        return egress.shared_pool(self.verify, IN_FLIGHT, block=True)
+
+    def url(self, key: str = "", query: Mapping[str, str] | None = None, kind: str = "files") -> str:
+        path = quote(f"/{self.container}/{key}".rstrip("/") if kind == "directories" else f"/{self.container}/{key}")
+        return f"{self.base}/api/2.0/fs/{kind}{path}" + (f"?{urlencode(query, quote_via=quote)}" if query else "")
+
+    def authorize(self, method: str, url: str, headers: dict[str, str], body: bytes) -> dict[str, str]:
+        return headers | {"Authorization": f"Bearer {self._identity.token()}"}
+
+    def renew(self) -> bool:
+        return self._identity.renew()
+
+    def code_of(self, headers: Mapping[str, str], body: bytes) -> str:
+        """The first entry of CODES that the answer names, be it JSON, plain text or the reason header of a HEAD."""
+        told = body[:8192].decode("utf-8", "replace") + headers.get("X-Databricks-Reason-Phrase", "")
+        return next((code for code in CODES if code in told), "")
+
+    def exchange(self, method: str, url: str, headers: dict[str, str], body: bytes = b"") -> tuple[int, dict[str, Any]]:
+        """One request with its own authorization: status and JSON object ({} if it is none)."""
+        response = self._request(method, url, headers, body)
+        answer = _object(self.content(response, 1024**2))
+        return response.status, answer if isinstance(answer, dict) else {}
+
+    def list(self, *, recursive: bool, after: str = "") -> Iterator[Page]:
+        """Breadth first. The cursor is a directory and the token of its next page; those before it are walked anew."""
+        resume, resume_token = json.loads(after) if after else (None, "")
+        waiting, met = deque([self.root.rstrip("/")]), resume is None
+        while waiting:
+            directory = waiting.popleft()
+            met = met or directory == resume
+            for objects, below, token in self._pages(directory, resume_token if directory == resume else ""):
+                waiting.extend(below if recursive else ())
+                if met:
+                    next_ = (directory, token) if token else (waiting[0], "") if waiting else None
+                    yield Page(objects, json.dumps(next_) if next_ else "")
+        if not met:  # the directory was removed meanwhile
+            yield from self.list(recursive=recursive)
+
+    def _pages(self, directory: str, token: str) -> Iterator[Entries]:
+        """The pages of one directory; one that vanished, or an export folder that is still to be made, has none."""
+        while True:
+            url = self.url(directory, {"page_token": token} if token else None, "directories")
+            response, body = self.answer("GET", url, "list", directory, accept=(404,))
+            if response.status == 404:
+                code = self.code_of(response.headers, body)
+                if code == "ENDPOINT_NOT_FOUND" or (directory == self.root.rstrip("/") and self._exists() is False):
+                    raise self.failure(404, response.headers, body, "list", directory)
+                return
+            page = self._parse(directory, body)
+            yield page
+            if not page.token:
+                return
+            if page.token == token:
+                raise errors.Unavailable("the workspace's listing does not go on: its page token repeats")
+            token = page.token
+
+    def _parse(self, directory: str, body: bytes) -> Entries:
+        """One answer: any of its members may be missing where it is empty, zero or false."""
+        answer, top = _object(body), f"/{self.container}/"
+        try:
+            entries = Entries([], [], str(answer.get("next_page_token") or ""))
+            for entry in answer.get("contents") or ():
+                path = entry["path"].rstrip("/")
+                if path.rpartition("/")[0] != f"{top}{directory}".rstrip("/"):
+                    raise ValueError(path)
+                if entry.get("is_directory"):
+                    entries.below.append(path[len(top) :])
+                else:
+                    modified = datetime.fromtimestamp(int(entry.get("last_modified") or 0) / 1000, UTC)
+                    size = int(entry.get("file_size") or 0)
+                    entries.objects.append(ObjectInfo(path[len(top) :], size, modified, _version(modified, size)))
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+            message = "the answer is not a listing of the Files API; is host a Databricks workspace?"
+            raise errors.ConfigInvalid(message, field="host") from None
+        return entries
+
+    def _exists(self) -> bool | None:
+        """Whether Unity Catalog knows the volume; None if this identity may not ask. An empty volume can look missing."""
+        url = f"{self.base}/api/2.1/unity-catalog/volumes/{quote(self.volume, safe='')}"
+        status, _ = self.exchange("GET", url, self.authorize("GET", url, {}, b""))
+        return True if status == 200 else False if status == 404 else None
+
+    def try_list(self, *, wanted: bool) -> str | None:
+        found = super().try_list(wanted=wanted)
+        if found is None and wanted and not self.root and not self._exists():
+            raise errors.NotFound(
+                f"{self.uri('')} is empty or missing: compare catalog, schema and volume with the Catalog Explorer"
+            )
+        return found
+
+    def info_of(self, key: str, headers: Mapping[str, str]) -> ObjectInfo:
+        info = super().info_of(key, headers)
+        return info._replace(etag=_version(info.modified, info.size) if info.modified else "")
+
+    def write(self, key: str, data: bytes, content_type: str = "application/json") -> None:
+        headers = {"Content-Type": "application/octet-stream"}
+        # said explicitly: what is meant without it has changed between versions of the documentation
+        self.answer("PUT", self.url(key, {"overwrite": "true"}), "write", key, headers=headers, body=data)
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes, verb: str, key: str) -> errors.StorageError:
+        code = self.code_of(headers, body)
+        if 300 <= status < 400 or code == "ENDPOINT_NOT_FOUND":
+            message = (
+                f"{self.host()} does not answer as a Databricks workspace (HTTP {status}); check the URL and its private link"
+            )
+            return errors.ConfigInvalid(message, field="host")
+        if code == "blocked by Databricks IP ACL":
+            return errors.Unavailable(f"{self.host()} refuses this server's address; add it to the workspace's IP access list")
+        if code == "required scopes":
+            message = "the token may not be used for files; give it the scope files or all-apis"
+            return errors.ConfigInvalid(message, field=self._identity.field)
+        return super().failure(status, headers, body, verb, key)
+
+    def policy(self, verbs: Collection[str]) -> Any:
+        """Statements of https://docs.databricks.com/en/sql/language-manual/security-grant.html"""
+        catalog, schema, _ = self.volume.split(".")
+        wanted = ["USE CATALOG ON CATALOG", "USE SCHEMA ON SCHEMA", "READ VOLUME ON VOLUME"]
+        names = [f"`{catalog}`", f"`{catalog}`.`{schema}`", ".".join(f"`{part}`" for part in self.volume.split("."))]
+        if "write" in verbs or "delete" in verbs:
+            wanted, names = [*wanted, "WRITE VOLUME ON VOLUME"], [*names, names[-1]]
+        return [f"GRANT {privilege} {name} TO `<principal>`;" for privilege, name in zip(wanted, names, strict=True)]
+
+    def key_of(self, uri: str) -> str | None:
+        """Catalog, schema and volume are compared without regard to case, as Unity Catalog does."""
+        head, rest = uri[: len(f"dbx://{self.container}/")], uri[len(f"dbx://{self.container}/") :]
+        return super().key_of(f"dbx://{self.container}/{rest}") if head.lower() == f"dbx://{self.container}/".lower() else None
+
+
+def _object(body: bytes) -> Any:
+    try:
+        return json.loads(body or b"{}")
+    except ValueError:
+        return None
+
+
+def _version(modified: datetime, size: int) -> str:
+    """A validator, since Files API 2.0 has no ETag; in whole seconds, because Last-Modified has no more."""
+    return f"{int(modified.timestamp()):x}-{size:x}"
