@@ -14,7 +14,7 @@ from rest_framework.views import exception_handler as drf_handler
 from rest_framework.views import set_rollback
 
 from config.crypto import DecryptionFailed
-from storages.api.errors import to_api_exception
+from storages.api.errors import ConnectionFailed, to_api_exception
 from storages.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -66,11 +66,11 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
         body = envelope(500, "Internal error; the server's log has the details under this id.")
         log.exception("request failed, error id %s", body["id"], exc_info=error)
         return Response(body, status=500)
-    if isinstance(error, exceptions.ValidationError):
+    if isinstance(error, exceptions.ValidationError | ConnectionFailed):
         fields = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
         response.data = envelope(response.status_code, "", {k: v if isinstance(v, list) else [v] for k, v in fields.items()})
-        if connection := getattr(error, "connection", None):  # why a connection check failed, for programs
-            response.data["connection"] = connection
+        if isinstance(error, ConnectionFailed):
+            response.data["connection"] = error.connection
     else:
         response.data = envelope(response.status_code, _detail(error, response))
     return response

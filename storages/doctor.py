@@ -10,7 +10,7 @@ from typing import Any
 
 from storages import budget
 from storages.client import Client
-from storages.errors import StorageError, TimedOut, Unavailable
+from storages.errors import StorageError, TimedOut
 
 SECONDS = 15
 ORDER = ("list", "read", "sign", "write", "delete")
@@ -61,7 +61,7 @@ def _tried(attempt: Callable[[], object], verb: str, limit: budget.Budget) -> St
     try:
         attempt()
     except StorageError as error:
-        if limit.spent and isinstance(error, Unavailable):
+        if limit.spent:  # whatever it looks like from here: the connection was broken off
             error = TimedOut(f"no answer within {limit.seconds:.0f} s while trying to {verb}; check host and firewall")
         error.verb = error.verb or verb
         return error

@@ -33,9 +33,17 @@ def to_validation_error(error: errors.StorageError) -> exceptions.APIException:
     """The 400 (403 for a refused address) that a failed connection check of a storage's settings is answered with."""
     if isinstance(error, errors.EgressDenied):
         return to_api_exception(error)
-    answer = exceptions.ValidationError({error.field or "non_field_errors": [str(error)]}, code=error.code)
-    answer.connection = describe(error)
-    return answer
+    return ConnectionFailed(error)
+
+
+class ConnectionFailed(exceptions.APIException):
+    """A validation error that also says for programs why; no ValidationError, since serializers make those anew."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+
+    def __init__(self, error: errors.StorageError) -> None:
+        super().__init__({error.field or "non_field_errors": [str(error)]}, code=error.code)
+        self.connection = describe(error)
 
 
 def describe(error: errors.StorageError) -> dict[str, str | None]:

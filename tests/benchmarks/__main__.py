@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.benchmarks import serving_cases, sync_cases
+from tests.benchmarks import planes, serving_cases, sync_cases
 from tests.benchmarks.api import Api
 from tests.benchmarks.baseline import POSTGRES, SQLITE
 from tests.benchmarks.profiling import TARGETS
@@ -38,6 +38,7 @@ def cases(quick: bool, objects: list[int]) -> dict[str, Case]:
     """Every case by name, in the order of the table."""
     share = 5 if quick else 1
     return {  # the ones with few rows first: PostgreSQL's autovacuum would disturb them after the large ones
+        "planes": planes.planes,
         "proxy": lambda api: serving_cases.proxy(api, 10 // share),
         "redirect": lambda api: serving_cases.redirect(api, 1500 // share),
         "page": lambda api: serving_cases.page(api, 200 // share),

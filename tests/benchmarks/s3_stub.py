@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
+from tests.benchmarks import plane_answers
 from tests.benchmarks.stub_answers import Reply, Store
 from tests.benchmarks.stub_buckets import Buckets
 
@@ -60,7 +61,7 @@ class Connection(asyncio.Protocol):
             body = bytes(self.buffer[end + 4 : end + 4 + size])
             del self.buffer[: end + 4 + size]
             self.busy, self.continued = True, False
-            reply = self.store.answer(method, target, headers, body)
+            reply = plane_answers.answer(target) or self.store.answer(method, target, headers, body)
             if self.latency:
                 self.loop.call_later(self.latency, self.finish, method, reply)
             else:
