@@ -9,7 +9,6 @@ from django.db import models
 from projects.models import Project
 from storages import doctor
 from storages.client import Client
-from storages.errors import ConfigInvalid
 
 
 class StorageQuerySet(models.QuerySet):
@@ -176,17 +175,3 @@ class Backend:
 def child_relations(parent: type[Storage]) -> list[models.OneToOneRel]:
     """The one-to-one links from a parent model to its backends' models."""
     return [r for r in parent._meta.related_objects if r.one_to_one and getattr(r.field.remote_field, "parent_link", False)]
-
-
-def required(value: str | None, field: str, what: str) -> str:
-    """``value``, or ConfigInvalid naming the field when it is empty."""
-    if not value:
-        raise ConfigInvalid(f"{what} must be set", field=field)
-    return value
-
-
-def printable(value: str, field: str) -> str:
-    """``value``, or ConfigInvalid naming the field when no HTTP header can carry it (RFC 9110 §5.5)."""
-    if not (value.isascii() and value.isprintable()):
-        raise ConfigInvalid("holds a line break or a character that no key has; copy it again", field=field)
-    return value

@@ -60,7 +60,8 @@ def _tried(attempt: Callable[[], object], verb: str, limit: budget.Budget) -> St
     """Runs one attempt; a connection that was broken off because the time is up counts as a time-out."""
     try:
         attempt()
-    except StorageError as error:
+    except StorageError as failure:
+        error = failure
         if limit.spent:  # whatever it looks like from here: the connection was broken off
             error = TimedOut(f"no answer within {limit.seconds:.0f} s while trying to {verb}; check host and firewall")
         error.verb = error.verb or verb

@@ -115,3 +115,12 @@ class StorageSerializer(serializers.ModelSerializer):
             storage.verify()
         except StorageError as error:
             raise to_validation_error(error) from error
+
+
+class ScannedSerializer(StorageSerializer):
+    """Of sources whose ``recursive_scan`` may be sent as null, which counts as false."""
+
+    recursive_scan = serializers.BooleanField(required=False, allow_null=True)
+
+    def validate_recursive_scan(self, value: bool | None) -> bool:
+        return bool(value)

@@ -4,6 +4,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from projects.models import Project
+from storages.providers import tokens
 from users.models import Organization, OrganizationMember, User
 
 
@@ -25,6 +26,12 @@ def client_of(user: User | None) -> APIClient:
 def fast_passwords(settings) -> None:
     """A real password hash takes 0.3 s a user."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def no_old_tokens() -> None:
+    """A fake may get the port of an earlier one, whose tokens are worth nothing here."""
+    tokens._slots.clear()
 
 
 @pytest.fixture

@@ -58,7 +58,8 @@ def settle(alice: User, project: Project, s3_settings: dict[str, Any], directory
     }  # fmt: skip
     settings = {"s3": s3_settings, "localfiles": {"path": directory}}
     for backend in BACKENDS.values():
-        columns = settings[backend.name] | {"project": project, "title": CANARY, "description": CANARY}
+        required = dict.fromkeys(required_texts(backend.import_model), CANARY)
+        columns = required | settings.get(backend.name, {}) | {"project": project, "title": CANARY, "description": CANARY}
         owned[f"/api/storages/{backend.name}/"] = backend.import_model.objects.create(**columns, use_blob_urls=True)
         owned[f"/api/storages/export/{backend.name}/"] = backend.export_model.objects.create(**columns)
     legacy_tokens.set_key(alice)
@@ -76,3 +77,9 @@ def settle(alice: User, project: Project, s3_settings: dict[str, Any], directory
     uri = urlsafe_b64encode(b"s3://data/a.png").decode()
     query = ids | {"id": "delete_tasks", "fileuri": uri, "d": f"{directory.rpartition('/')[2]}/a.txt", "exportType": "JSON"}
     return Estate(owned, s3_settings | ids | stored | {"refresh": refresh}, query)
+
+
+def required_texts(model: type[models.Model]) -> list[str]:
+    """The text columns that must hold something."""
+    texts = [field for field in model._meta.concrete_fields if isinstance(field, models.TextField)]
+    return [field.name for field in texts if not field.null and not field.has_default()]

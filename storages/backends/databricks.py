@@ -1,16 +1,18 @@
-"""Databricks Unity Catalog volumes: columns, sign-in methods and declaration. The client is in databricks_client.py."""
+"""Databricks Unity Catalog volumes, with three ways to sign in."""
 
 import re
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.db import models
 
-from storages import egress, entra, errors, tokens
-from storages.backends.databricks_client import DatabricksClient, Identity
-from storages.base import Backend, ExportStorage, ImportStorage, Prefixed, Presigned, Scanned, printable, required
+from storages import egress, errors
+from storages.base import Backend, ExportStorage, ImportStorage, Prefixed, Presigned, Scanned
+from storages.checks import printable, required
 from storages.fields import SecretField
+from storages.providers.azure import entra
+from storages.providers.databricks.client import DatabricksClient, Identity
+from storages.providers.databricks.signin import OAuth, PersonalToken
 from storages.serializers import StorageSerializer
 
 # https://docs.databricks.com/en/data-governance/unity-catalog/index.html "Naming rules": at most 255 characters,
@@ -26,58 +28,6 @@ AUTHORITIES = {
 TIMEOUT, CHUNK = 30, 1024**2  # seconds, bytes
 MOST_SECONDS, MOST_BYTES = 600, 16 * 1024**2
 LIMIT = [MaxValueValidator(2**31 - 1)]
-
-
-class PersonalToken:
-    """A personal access token: sent as it is."""
-
-    field = "token"
-    workspace: DatabricksClient | None = None
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def token(self) -> str:
-        return self._text
-
-    def renew(self) -> bool:
-        return False
-
-
-class OAuth:
-    """A Databricks service principal: client credentials at the workspace's own token endpoint, good for an hour.
-
-    https://docs.databricks.com/en/dev-tools/auth/oauth-m2m.html "Manually generate a workspace-level access token"
-    """
-
-    field = "client_secret"
-    workspace: DatabricksClient | None = None  # over its connections, and so within its limits and TLS setting, tokens come
-
-    def __init__(self, host: str, client_id: str, secret: str, scope: str) -> None:
-        self.url, self._client_id, self._secret, self.scope = f"{host}/oidc/v1/token", client_id, secret, scope
-        self._identity = (self.url, client_id, secret, scope)
-
-    def token(self) -> str:
-        return tokens.token(self._identity, self._fetch)
-
-    def renew(self) -> bool:
-        return tokens.forget(self._identity)
-
-    def _fetch(self) -> tuple[str, float]:
-        from urllib3.util import make_headers
-
-        headers = make_headers(basic_auth=f"{self._client_id}:{self._secret}")
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-        body = urlencode({"grant_type": "client_credentials", "scope": self.scope}).encode()
-        status, answer = self.workspace.exchange("POST", self.url, headers, body)
-        if status == 200 and isinstance(answer.get("access_token"), str):
-            return answer["access_token"], float(answer.get("expires_in") or 3600)
-        if answer.get("error") == "invalid_scope":
-            message = f"the service principal's secret may not be used for the scope {self.scope}; see DATABRICKS_OAUTH_SCOPE"
-            raise errors.ConfigInvalid(message, field="client_secret")
-        if status in (400, 401, 403):
-            raise errors.BadCredentials("Databricks rejected the client id and secret", field="client_secret")
-        raise errors.Unavailable(f"the token endpoint of the workspace failed (HTTP {status})")
 
 
 class AuthType(models.TextChoices):
@@ -102,10 +52,16 @@ class DatabricksColumns(Prefixed):
     volume = models.TextField("Volume", help_text="Volume inside the schema")
     verify_tls = models.BooleanField("Verify TLS", default=True, help_text="Refuse a workspace whose certificate is not trusted")
     request_timeout_s = models.PositiveIntegerField(
-        "Request timeout (seconds)", default=TIMEOUT, validators=LIMIT, help_text=f"0: {TIMEOUT}; at most {MOST_SECONDS} count"
+        "Request timeout (seconds)",
+        default=TIMEOUT,
+        validators=LIMIT,
+        help_text=f"Longest wait for an answer, seconds; 0: {TIMEOUT}; at most {MOST_SECONDS} count",
     )
     stream_chunk_bytes = models.PositiveIntegerField(
-        "Stream chunk (bytes)", default=CHUNK, validators=LIMIT, help_text=f"0: {CHUNK}; at most {MOST_BYTES} count"
+        "Stream chunk (bytes)",
+        default=CHUNK,
+        validators=LIMIT,
+        help_text=f"Most bytes of one upstream read; 0: {CHUNK}; at most {MOST_BYTES} count",
     )
 
     backend_name = "databricks"
@@ -117,13 +73,13 @@ class DatabricksColumns(Prefixed):
     def client(self) -> DatabricksClient:
         """Raises ConfigInvalid naming the field."""
         host = required((self.host or "").strip().rstrip("/"), "host", "host")
-        egress.parse_secure_url(host, field="host")
+        name = egress.parse_secure_url(host, field="host").hostname or ""
         volume = [self._name(field) for field in ("catalog", "schema", "volume")]
         if not {".", "..", ""}.isdisjoint(self.root.rstrip("/").split("/") if self.root else ()):
             raise errors.ConfigInvalid("a prefix cannot have empty, '.' or '..' parts", field="prefix")
         seconds = min(self.request_timeout_s or TIMEOUT, MOST_SECONDS)
         chunk = min(self.stream_chunk_bytes or CHUNK, MOST_BYTES)
-        return DatabricksClient(host, volume, self.root, self._identity(host), self.verify_tls, seconds, chunk)
+        return DatabricksClient(host, volume, self.root, self._identity(host, name), self.verify_tls, seconds, chunk)
 
     def _name(self, field: str) -> str:
         name = required((getattr(self, field) or "").strip(), field, field).lower()
@@ -131,7 +87,7 @@ class DatabricksColumns(Prefixed):
             raise errors.ConfigInvalid("at most 255 characters without period, space or slash", field=field)
         return name
 
-    def _identity(self, host: str) -> Identity:
+    def _identity(self, host: str, name: str) -> Identity:
         def entered(field: str) -> str:
             what = f"{field} (auth_type is {self.auth_type})"
             return printable(required((getattr(self, field) or "").strip(), field, what), field)
@@ -142,7 +98,7 @@ class DatabricksColumns(Prefixed):
             case AuthType.DBX_SP:
                 return OAuth(host, entered("client_id"), entered("client_secret"), settings.DATABRICKS_OAUTH_SCOPE)
             case AuthType.AZURE_AD_SP:
-                authority = next((url for suffix, url in AUTHORITIES.items() if host.endswith(suffix)), "")
+                authority = next((url for suffix, url in AUTHORITIES.items() if name.endswith(suffix)), "")
                 ids = entered("tenant_id"), entered("client_id"), AZURE_DATABRICKS
                 return entra.Principal(*ids, secret=entered("client_secret"), authority=authority)
         raise errors.ConfigInvalid(f"must be one of {', '.join(AuthType.values)}", field="auth_type")

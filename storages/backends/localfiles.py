@@ -7,8 +7,9 @@ from django.db import models
 from rest_framework import serializers
 
 from storages import errors
-from storages.backends.localfiles_client import LocalFilesClient
-from storages.base import Backend, ExportStorage, ImportStorage, Scanned, required
+from storages.base import Backend, ExportStorage, ImportStorage, Scanned
+from storages.checks import required
+from storages.providers.localfiles import LocalFilesClient
 from storages.serializers import StorageSerializer
 
 

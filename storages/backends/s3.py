@@ -1,16 +1,16 @@
 """AWS S3 and compatible stores, with access keys or the server's own identity."""
 
 import re
-from functools import lru_cache
 from typing import Any
 
-from django.conf import settings
 from django.db import models
 
 from storages import egress, errors
-from storages.backends.s3_client import S3Client
-from storages.base import Backend, ExportStorage, ImportStorage, Prefixed, Presigned, Scanned, printable, required
+from storages.base import Backend, ExportStorage, ImportStorage, Prefixed, Presigned, Scanned
+from storages.checks import printable, required
 from storages.fields import SecretField
+from storages.providers.aws.ambient import ambient_credentials
+from storages.providers.aws.client import S3Client
 from storages.serializers import StorageSerializer
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -65,25 +65,6 @@ class S3Columns(Prefixed):
         if key:
             return Credentials(key, secret, self.aws_session_token or None)
         return ambient_credentials(bool(self.s3_endpoint))
-
-
-def ambient_credentials(custom_endpoint: bool) -> Any:
-    """The server's own identity from AWS's default chain. Raises BadCredentials when it has none or may not be used."""
-    if not settings.ALLOW_AMBIENT_CREDENTIALS:
-        raise errors.BadCredentials("enter an access key; this server does not lend its own identity")
-    if custom_endpoint:
-        raise errors.BadCredentials("enter an access key; the server's own identity is only used on AWS's own endpoints")
-    if (found := _default_chain()) is None:
-        _default_chain.cache_clear()
-        raise errors.BadCredentials("enter an access key; this server has no AWS identity of its own")
-    return found
-
-
-@lru_cache(maxsize=1)
-def _default_chain() -> Any:
-    import boto3
-
-    return boto3.Session().get_credentials()
 
 
 class S3ImportStorage(S3Columns, Scanned, Presigned, ImportStorage):

@@ -8,9 +8,10 @@ from django.db import models
 
 from storages import errors
 from storages.backends import s3
-from storages.backends.s3_client import S3Client
-from storages.backends.s3_role import RoleSession
-from storages.base import Backend, ExportStorage, ImportStorage, Presigned, Scanned, required
+from storages.base import Backend, ExportStorage, ImportStorage, Presigned, Scanned
+from storages.checks import required
+from storages.providers.aws.client import S3Client
+from storages.providers.aws.role import RoleSession
 from storages.serializers import StorageSerializer
 
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html "Request Parameters" (ARN: at most 2,048 characters)

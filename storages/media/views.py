@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from projects.access import visible_projects
 from storages.backends import schemes
-from storages.errors import RangeNotSatisfiable, Unsupported
+from storages.errors import AccessDenied, RangeNotSatisfiable, Unsupported
 from storages.links import ImportLink
 from storages.media import uris
 from storages.media.resolve import Sources, choose, load_sources
@@ -75,8 +75,8 @@ class MediaView(APIView):
             ttl = min(max(source.storage.presign_ttl, 1) * 60, WEEK)
             try:
                 return see_other(source.client.presign(key, ttl), ttl)
-            except Unsupported:
-                pass  # this client cannot sign: the proxy serves what a redirect would have
+            except (Unsupported, AccessDenied):
+                pass  # this client cannot sign, or may not any more: the proxy serves what a redirect would have
         return respond(request, source.client, key, source.storage.pk)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from storages.backends import BACKENDS, localfiles_client
+from storages.backends import BACKENDS
+from storages.providers import localfiles as localfiles_client
 from tests.backends.boxes import HARNESSES
 from tests.backends.harness import Harness
 from tests.fakes.s3 import s3 as s3  # noqa: F401 - the fixture

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from django.test import override_settings
 
@@ -25,7 +25,13 @@ class Harness(ABC):
 
     name = ""
     hostile = HOSTILE
+    environment: dict[str, str]  # what a Quayside in a process of its own needs to reach the container
     _settings: override_settings | None = None
+
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        harness = super().__new__(cls)
+        harness.environment = {}
+        return harness
 
     def __init__(self, directory: Path) -> None:
         """``directory``: a path of its own below the document root, not made yet."""
@@ -58,7 +64,8 @@ class Harness(ABC):
         """Makes listings take more than one page for a handful of objects, where the server decides that."""
 
     def configure(self, **values: Any) -> None:
-        """Django settings that hold until ``close``."""
+        """Django settings that hold until ``close``; a server of its own gets them as ``environment``."""
+        self.environment |= {name: str(value) for name, value in values.items()}
         self._settings = override_settings(**values)
         self._settings.enable()
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from storages import http
 from storages.errors import ConfigInvalid, Unavailable
+from storages.providers import http
 from tests.fakes.wire import Response, Server
 
 PAGE = b"<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken></ListBucketResult>"

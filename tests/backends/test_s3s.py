@@ -6,10 +6,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import urllib3
 
-from storages import tokens
-from storages.backends import s3_role
 from storages.doctor import examine
 from storages.errors import AccessDenied, BadCredentials, ConfigInvalid, Throttled, Unavailable
+from storages.providers import tokens
+from storages.providers.aws import role as s3_role
 from tests.backends.boxes.s3s import EXTERNAL_ID, ROLE, S3SHarness
 
 OTHER = "arn:aws:iam::123456789012:role/other"

@@ -57,6 +57,7 @@ def a_backend(path: str, found: Import) -> bool:
     return found.name.startswith("storages.backends.") and found.name not in REGISTRY
 
 
+PROVIDER_USERS = ("storages/backends/", "storages/providers/")
 APPS = tuple(f"{layer}/" for layer in LAYERS)
 RULES = (
     Rule("an app imports only the apps below it", APPS, upwards),
@@ -64,21 +65,17 @@ RULES = (
     Rule(
         "a backend knows the contract, not who uses it",
         ("storages/backends/",),
-        of_storages_only(
-            "backends",
-            "base",
-            "serializers",
-            "client",
-            "http",
-            "listing",
-            "fields",
-            "egress",
-            "budget",
-            "tokens",
-            "entra",
-            "errors",
-        ),
+        of_storages_only("backends", "providers", "base", "serializers", "checks", "client", "fields", "egress", "errors"),
     ),
+    Rule(
+        "a provider knows the contract, neither columns nor users",
+        ("storages/providers/",),
+        of_storages_only("providers", "checks", "client", "egress", "budget", "errors"),
+    ),
+    Rule(
+        "a provider is free of models and API", ("storages/providers/",), never("django.db", "rest_framework", "rq", "django_rq")
+    ),
+    Rule("only backends know how a vendor is spoken to", APPS, never("storages.providers"), exempt=PROVIDER_USERS),
     Rule("the engine is free of framework and queue", ("storages/sync/",), never("django", "rest_framework", "rq", "django_rq")),
     Rule("the engine knows only the client contract", ("storages/sync/",), of_storages_only("sync", "client", "errors")),
     Rule(

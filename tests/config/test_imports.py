@@ -28,6 +28,12 @@ BROKEN = {
         ("storages/client.py", "import django"),
         ("storages/media/ranges.py", "from rest_framework import status"),
     ],
+    "a provider knows the contract, neither columns nor users": [
+        ("storages/providers/aws/client.py", "from storages.base import Storage"),
+        ("storages/providers/tokens.py", "from storages.fields import SecretField"),
+    ],
+    "a provider is free of models and API": [("storages/providers/redis/client.py", "from django.db import models")],
+    "only backends know how a vendor is spoken to": [("storages/api/views.py", "from storages.providers import http")],
     "errors know nothing": [("storages/errors.py", "from storages.client import Client")],
     "the contract knows only errors": [("storages/client.py", "from .base import Storage")],
     "models know neither routes nor jobs": [("storages/base.py", "from storages.jobs import tick")],

@@ -28,6 +28,7 @@ class RunningServer:
     token: str
     process: subprocess.Popen
     files: Path
+    authority = os.environ["EXTRA_CA_CERTS"]  # the certificate authority of the fakes
 
     def get(self, path: str, **headers: str) -> Any:
         """A GET with the token that follows no redirect; ``path`` may be absolute."""
@@ -44,7 +45,7 @@ class RunningServer:
 def running(directory: Path, database: str, **env: str) -> Iterator[RunningServer]:
     """``database``: "sqlite" (with the embedded Valkey) or "postgres" (with Redis). Stopped at the end, logs shown on failure."""
     files = directory / "served"
-    files.mkdir(parents=True)
+    files.mkdir(parents=True, exist_ok=True)
     port = free_port()
     inherited = {
         name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")

@@ -110,8 +110,8 @@ class AzureFake(Faults):
         return list(self._inside.get_container_client(container).list_blob_names(name_starts_with=prefix))
 
     def set_cors(self, origins: Sequence[str], methods: Sequence[str] = ("GET", "HEAD")) -> None:
-        """Lets pages of ``origins`` use ``methods`` on the account, until it is closed; no origins: no CORS."""
-        rules = [CorsRule(list(origins), list(methods), max_age_in_seconds=3000)] if origins else []
+        """Lets pages of ``origins`` use ``methods`` with any header on the account, until it is closed; no origins: no CORS."""
+        rules = [CorsRule(list(origins), list(methods), allowed_headers=["*"], max_age_in_seconds=3000)] if origins else []
         self._inside.set_service_properties(cors=rules)
         self._has_cors = bool(origins)
 

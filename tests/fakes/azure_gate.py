@@ -46,7 +46,7 @@ class Gate:
         try:
             if request.method == "OPTIONS":
                 return self.azurite.answer(request)  # a preflight is never signed; the emulator knows the CORS rules
-            return self.admit(request)
+            return ranged(self.admit(request))
         except Refusal as refusal:
             return error_document(refusal, request)
 
@@ -136,6 +136,16 @@ def verb_of(request: Request, values: dict[str, str]) -> str:
 def without_sas(request: Request) -> Request:
     """The request without what only a SAS has; the emulator could not check a delegation of ours."""
     return replace(request, query="&".join(part for part in request.query.split("&") if part.partition("=")[0] not in SAS_FIELDS))
+
+
+def ranged(response: Response) -> Response:
+    """The answer, unless its range holds no byte: the emulator serves one that begins just behind the end, Azure does not."""
+    told = re.fullmatch(r"bytes (\d+)-(-?\d+)/(\d+)", response.headers.get("content-range", ""))
+    if told and int(told[2]) < int(told[1]):
+        refusal = Refusal(416, "InvalidRange", "The range specified is invalid for the current size of the resource.")
+        refusal.headers = {"content-range": f"bytes */{told[3]}"}
+        raise refusal
+    return response
 
 
 def renamed(response: Response) -> Response:

@@ -85,8 +85,11 @@ class GoogleFake(Faults):
         """The origins that browsers may come from ("*": all); None removes the rule."""
         self._store.bucket(bucket).origins = None if origins is None else list(origins)
 
-    def put(self, bucket: str, name: str, body: bytes, content_type: str = "application/octet-stream") -> None:
-        self._store.put(bucket, name, body, content_type)
+    def put(
+        self, bucket: str, name: str, body: bytes, content_type: str = "application/octet-stream", encoding: str = ""
+    ) -> None:
+        """``encoding``: "gzip" if the body is compressed and said to be."""
+        self._store.put(bucket, name, body, content_type, encoding)
 
     def get(self, bucket: str, name: str) -> bytes | None:
         """The body, None if there is no such object."""

@@ -3,6 +3,7 @@
 Source: RFC 9110 section 14; Cloud Storage XML API "HTTP headers", JSON API "Objects: get" with alt=media.
 """
 
+import gzip
 import re
 from email.utils import format_datetime
 
@@ -12,9 +13,17 @@ from tests.fakes.wire import Request, Response
 
 
 def media(request: Request, stored: Stored, headers: dict[str, str]) -> Response:
-    """200, 206 or 416; a Range header that is no single valid byte range is ignored, as RFC 9110 has it."""
+    """200, 206 or 416; a Range header that is no single valid byte range is ignored, as RFC 9110 has it.
+
+    Decompressive transcoding ("Transcoding of gzip-compressed files"): whoever does not accept gzip gets a compressed object
+    decompressed, all of it whatever the Range.
+    """
     size = len(stored.body)
     headers = media_headers(stored) | headers
+    if stored.encoding == "gzip":
+        if "gzip" not in (request.header("accept-encoding") or ""):
+            return sized(200, gzip.decompress(stored.body), headers | {"warning": "214 UploadServer gunzipped"})
+        headers["content-encoding"] = "gzip"
     asked = span(request.header("range"), size)
     if asked is None:
         return sized(200, stored.body, headers)
@@ -43,7 +52,7 @@ def media_headers(stored: Stored) -> dict[str, str]:
         "accept-ranges": "bytes",
         "x-goog-generation": str(stored.generation),
         "x-goog-metageneration": "1",
-        "x-goog-stored-content-encoding": "identity",
+        "x-goog-stored-content-encoding": stored.encoding or "identity",
         "x-goog-stored-content-length": str(len(stored.body)),
         "x-goog-storage-class": "STANDARD",
         "x-goog-hash": f"crc32c={stored.crc32c},md5={stored.md5}",

@@ -27,6 +27,7 @@ class Stored:
     content_type: str
     generation: int
     when: datetime
+    encoding: str = ""  # "gzip": the body is compressed, and Google may decompress it on the way
 
     @cached_property
     def crc32c(self) -> str:
@@ -68,11 +69,11 @@ class Store:
             raise Refusal(404, "notFound", "The specified bucket does not exist.")
         return self.buckets[name]
 
-    def put(self, bucket: str, name: str, body: bytes, content_type: str) -> Stored:
+    def put(self, bucket: str, name: str, body: bytes, content_type: str, encoding: str = "") -> Stored:
         check_name(name)
         with self.lock:
             self.generation += 1
-            stored = Stored(name, body, content_type, self.generation, self.clock())
+            stored = Stored(name, body, content_type, self.generation, self.clock(), encoding)
             self.bucket(bucket).objects[name] = stored
         return stored
 

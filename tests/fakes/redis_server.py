@@ -9,12 +9,14 @@ import socket
 import ssl
 import subprocess
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import redis
 
 from tests.environment import free_port, start_valkey, tls_directory, wait_for_port
@@ -110,3 +112,35 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
         while data := source.recv(65536):
             sink.sendall(data)
         sink.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def server() -> RedisServer:
+    """An empty server."""
+    running = start_redis_tls()
+    running.flush()
+    return running
+
+
+@contextmanager
+def pretender(*answers: bytes) -> Iterator[dict[str, Any]]:
+    """A port that accepts and sends one of ``answers`` for whatever comes, then nothing any more: settings of a storage."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    held: list[socket.socket] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                made, _ = listener.accept()
+                held.append(made)
+                for answer in answers:
+                    made.recv(4096)
+                    made.sendall(answer)
+            except OSError:
+                return
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield {"host": "127.0.0.1", "port": str(listener.getsockname()[1]), "db": 1}
+    listener.close()
+    for made in held:
+        made.close()

@@ -8,8 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from storages import status
-from storages.backends.s3_client import S3Client
 from storages.links import ImportLink, ObjectState
+from storages.providers.aws.client import S3Client
 from storages.runs import ImportRun
 from tasks.models import Annotation, Prediction, Task
 

@@ -7,9 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.utils import timezone
 
-from storages import deliver, http, jobs, outbox
+from storages import deliver, jobs, outbox
 from storages.base import ExportStorage
 from storages.links import OutboxItem
+from storages.providers import http
 from storages.store import BatchStore
 from tasks.models import Task
 from tests.storages.traces import Lines, RecordingClient, disguises, queued, stored

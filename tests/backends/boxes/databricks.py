@@ -5,7 +5,9 @@ from typing import Any
 
 from tests.backends.harness import HOSTILE, Harness
 from tests.fakes.databricks import DatabricksFake
+from tests.fakes.entra import TENANT, EntraFake
 
+CLIENT, SECRET = "7d1c8c1e-0000-4000-8000-00000000c11e", "the principal's secret"
 VOLUME = "/Volumes/main/default/data"
 
 
@@ -14,7 +16,11 @@ class DatabricksHarness(Harness):
     hostile = [*HOSTILE, "x" * 250]
 
     def __init__(self, directory: Path) -> None:
-        self.fake = DatabricksFake(page_cap=4)
+        self.entra = EntraFake(clients={CLIENT: SECRET})
+        self.fake = DatabricksFake(page_cap=4, entra=self.entra)
+        self.fake.add_principal(CLIENT, SECRET)
+        self.fake.grant(CLIENT, "main", "ALL PRIVILEGES")
+        self.configure(AZURE_AUTHORITY_HOST=self.entra.url)
 
     def put(self, name: str, body: bytes) -> None:
         self.fake.put(f"{VOLUME}/{name}", body)
@@ -24,8 +30,22 @@ class DatabricksHarness(Harness):
 
     def settings(self, root: str = "") -> dict[str, Any]:
         place = {"catalog": "main", "schema": "default", "volume": "data", "prefix": root}
-        return {"host": self.fake.url, "auth_type": "pat", "token": self.fake.pat, **place}
+        return {"host": self.fake.url, **place, **self.signed_in()}
+
+    def signed_in(self) -> dict[str, Any]:
+        return {"auth_type": "pat", "token": self.fake.pat}
 
     def close(self) -> None:
         super().close()
         self.fake.close()
+        self.entra.close()
+
+
+class DatabricksPrincipalHarness(DatabricksHarness):
+    def signed_in(self) -> dict[str, Any]:
+        return {"auth_type": "dbx_sp", "client_id": CLIENT, "client_secret": SECRET}
+
+
+class DatabricksEntraHarness(DatabricksHarness):
+    def signed_in(self) -> dict[str, Any]:
+        return {"auth_type": "azure_ad_sp", "tenant_id": TENANT, "client_id": CLIENT, "client_secret": SECRET}

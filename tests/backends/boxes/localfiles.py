@@ -12,6 +12,7 @@ class LocalFilesHarness(Harness):
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
+        self.configure(LOCAL_FILES_DOCUMENT_ROOT=str(directory.parent))
 
     def key(self, name: str) -> str:
         return str(self.directory / name)
@@ -33,6 +34,6 @@ class LocalFilesHarness(Harness):
         return {"path": str(self.directory / root)}
 
     def small_pages(self) -> None:
-        import storages.backends.localfiles_client as backend
+        import storages.providers.localfiles as backend
 
         backend.PAGE_SIZE = 4

@@ -6,14 +6,14 @@ Sources: RFC 9110 §14 (range requests), §15.5.17 (416).
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from storages import budget, egress, errors
 from storages.client import Client, ObjectInfo, ObjectStream, Readable
+from storages.providers.failures import retry_after, translated
 
 RETRIES = 3
 RETRY = {
@@ -170,8 +170,7 @@ class HTTPClient(Client):
         kind = self.codes.get(code) or STATUS_KINDS.get(status, errors.Unavailable)
         error = self.refusal(kind, verb, key, told=f"HTTP {status}{' ' + code if code in self.codes else ''}")
         if isinstance(error, errors.Throttled):
-            after = headers.get("Retry-After", "")
-            error.retry_after = float(after) if after.isdecimal() and len(after) < 6 else None
+            error.retry_after = retry_after(headers)
         return error
 
     def content(self, response: Any, limit: int) -> bytes:
@@ -207,29 +206,8 @@ class HTTPClient(Client):
     def allows_origin(self, origin: str, key: str) -> bool | None:
         """Asks as a browser does before a script may read: the preflight request of the Fetch standard, "CORS-preflight"."""
         headers = {"Origin": origin, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "range"}
-        response = self._request("OPTIONS", self.presign(key, 60), headers, b"")
+        url = self.presign(key, 60).partition("?")[0]  # a preflight needs no signature, and URLs of requests may be logged
+        response = self._request("OPTIONS", url, headers, b"")
         response.drain_conn()
         response.release_conn()
         return response.headers.get("Access-Control-Allow-Origin") in ("*", origin)
-
-
-@contextmanager
-def translated(host: str) -> Iterator[None]:
-    """Turns urllib3's failures into ours; ``host`` is named in the message."""
-    from urllib3 import exceptions as failures
-
-    try:
-        yield
-    except (failures.ConnectTimeoutError, failures.ReadTimeoutError) as error:
-        raise errors.TimedOut(f"Could not reach {host}: it did not answer in time") from error
-    except failures.EmptyPoolError as error:
-        raise errors.Throttled(f"as many requests to {host} as it allows are under way; try again") from error
-    except failures.SSLError as error:
-        raise errors.Unavailable(f"Could not reach {host}: its TLS certificate was not accepted") from error
-    except failures.HTTPError as error:
-        reason = getattr(error, "reason", None) or error
-        if isinstance(reason, errors.StorageError):
-            raise reason from error
-        if isinstance(reason, failures.SSLError):
-            raise errors.Unavailable(f"Could not reach {host}: its TLS certificate was not accepted") from error
-        raise errors.Unavailable(f"Could not reach {host}: the connection was refused or broke off") from error

@@ -6,10 +6,11 @@ https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant
 import re
 from typing import Any
 
-import requests
 from django.conf import settings
 
-from storages import egress, errors, tokens
+from storages import egress, errors
+from storages.providers import tokens
+from storages.providers.failures import reached, refuse_busy
 
 PUBLIC = "https://login.microsoftonline.com"
 # a directory id or one of its domains; anything else could change the path of the token endpoint
@@ -51,25 +52,31 @@ class Principal:
         import msal
 
         credential = self._secret or {"client_assertion": self._assertion()}
+        connections = egress.session()
+        connections.hooks["response"] = [_check_status]
         try:
             # a new application each time: msal remembers refusals for a minute, and its cache ignores the secret
-            app = msal.ConfidentialClientApplication(
-                self.client_id,
-                client_credential=credential,
-                authority=self.authority,
-                http_client=egress.session(),
-                instance_discovery=False,
-            )
-            answer = app.acquire_token_for_client([self.scope])
-        except ValueError as error:  # msal's word for a discovery document that says no
-            raise errors.ConfigInvalid("Entra knows no such tenant; check the directory id", field="tenant_id") from error
-        except requests.Timeout as error:
-            raise errors.TimedOut(f"Could not reach {self.authority}: it did not answer in time") from error
-        except requests.RequestException as error:
-            raise errors.Unavailable(f"Could not reach {self.authority}: the connection was refused or broke off") from error
-        if "access_token" not in answer:
+            with reached(self.authority):
+                app = msal.ConfidentialClientApplication(
+                    self.client_id,
+                    client_credential=credential,
+                    authority=self.authority,
+                    http_client=connections,
+                    instance_discovery=False,
+                )
+                answer = app.acquire_token_for_client([self.scope])
+        except (ValueError, KeyError, AttributeError, TypeError) as error:  # how msal meets a document that is none of Entra's
+            raise errors.Unavailable(f"{self.authority} does not answer as Entra; check AZURE_AUTHORITY_HOST") from error
+        if not isinstance(answer.get("access_token"), str):
             raise _refusal(answer)
-        return answer["access_token"], float(answer.get("expires_in", 300))
+        return answer["access_token"], tokens.lifetime(answer.get("expires_in"))
+
+
+def _check_status(response: Any, **options: object) -> None:
+    """Raises for statuses that msal does not pass on: a busy or broken Entra, and a tenant without a discovery document."""
+    refuse_busy(response, "Entra")
+    if response.status_code >= 400 and response.request.method == "GET":
+        raise errors.ConfigInvalid("Entra knows no such tenant; check the directory id", field="tenant_id")
 
 
 def _refusal(answer: dict[str, Any]) -> errors.StorageError:

@@ -9,12 +9,18 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from storages import budget
+from storages.errors import TimedOut
 
 EARLY = 60  # seconds; Azure Databricks rejects tokens that live 30 s or less
 FRESH = 5  # seconds; a token rejected this soon will not be better if it is asked for again
+UNSTATED = 300.0  # seconds; a token whose life is not told (RFC 6749 §5.1 only recommends it)
 MOST = 1000  # identities kept
+PATIENCE = 60  # seconds to wait for the thread that is asking for the token
 
 
 @dataclass
@@ -29,27 +35,51 @@ class Slot:
 
 _slots: OrderedDict[bytes, Slot] = OrderedDict()
 _guard = threading.Lock()
+_given = threading.local()  # ``text``: the token this thread was given last, so the one it may report as rejected
 
 
 def token(identity: tuple[str, ...], fetch: Callable[[], tuple[str, float]]) -> str:
     """The identity's token; ``fetch`` gives (text, seconds it lives) and is called by one thread, the others wait for it."""
-    slot = _slot(identity)
-    with slot.lock:
+    slot, _given.text = _slot(identity), ""
+    with _held(slot):
         if time.monotonic() >= slot.good_until:
             text, lives = fetch()
             now = time.monotonic()
             slot.text, slot.obtained, slot.good_until = text, now, now + lives - min(EARLY, lives / 2)
-        return slot.text
+        _given.text = slot.text
+    return slot.text
 
 
 def forget(identity: tuple[str, ...]) -> bool:
-    """Drops a token that was rejected; False if it is so new that another one would be rejected as well."""
+    """Drops the token this thread was given last; True if ``token`` may now give another one that is accepted.
+
+    False if none was given, or if it is so new that another one would be rejected as well.
+    """
     slot = _slot(identity)
-    with slot.lock:
-        if time.monotonic() - slot.obtained < FRESH:
+    with _held(slot):
+        if not (rejected := getattr(_given, "text", "")):
             return False
-        slot.good_until = 0.0
+        if slot.text == rejected:  # else another thread has renewed it meanwhile
+            if time.monotonic() - slot.obtained < FRESH:
+                return False
+            slot.good_until = 0.0
         return True
+
+
+def lifetime(told: object) -> float:
+    """Seconds that ``expires_in`` of a token answer tells, be it a number or its digits."""
+    digits = str(told)
+    return float(digits) if digits.isdecimal() and len(digits) < 10 else UNSTATED
+
+
+@contextmanager
+def _held(slot: Slot) -> Iterator[None]:
+    if not slot.lock.acquire(timeout=budget.seconds_left(PATIENCE)):
+        raise TimedOut("another thread has been waiting for the access token for too long; try again")
+    try:
+        yield
+    finally:
+        slot.lock.release()
 
 
 def _slot(identity: tuple[str, ...]) -> Slot:

@@ -5,11 +5,12 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
-import requests
 from django.conf import settings
 
-from storages import egress, errors, listing, tokens
-from storages.backends import s3_protocol as protocol
+from storages import egress, errors
+from storages.providers import listing, tokens
+from storages.providers.aws import protocol
+from storages.providers.failures import reached
 
 SECONDS = 3600  # the most that role chaining allows; 900 would make every request a new session (protocols.md §0.6)
 # https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html and API_AssumeRole.html "Errors"
@@ -73,16 +74,12 @@ class RoleSession:
             raise errors.Unavailable("AWS STS answered something that is no session; check AWS_ENDPOINT_URL_STS") from error
         return (credentials, expires), (expires - datetime.now(UTC)).total_seconds()
 
-    def _ask(self) -> requests.Response:
+    def _ask(self) -> Any:
         body = urlencode(self._wish).encode()
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        try:
-            signed = protocol.sign("POST", self._url, headers, body, self._source.get_frozen_credentials(), self._region, "sts")
+        signed = protocol.sign("POST", self._url, headers, body, self._source.get_frozen_credentials(), self._region, "sts")
+        with reached("AWS STS"):
             return egress.session().post(self._url, data=body, headers=signed)
-        except requests.Timeout as error:
-            raise errors.TimedOut("Could not reach AWS STS: it did not answer in time") from error
-        except requests.RequestException as error:
-            raise errors.Unavailable("Could not reach AWS STS: the connection was refused or broke off") from error
 
     def _refusal(self, code: str, status: int) -> errors.StorageError:
         kind, field, text = STS_CODES.get(code, (errors.Unavailable, None, "AWS STS failed on its side"))

@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, unquote_plus, urlencode
 
-from storages import errors, listing
+from storages import errors
 from storages.client import ObjectInfo
+from storages.providers import listing
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList
 ERROR_CODES: dict[str, type[errors.StorageError]] = {

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from storages import errors
-from storages.backends import s3_protocol as s3
 from storages.client import Capabilities, Page
-from storages.http import HTTPClient
+from storages.providers.aws import protocol as s3
+from storages.providers.http import HTTPClient
 
 PAGE_SIZE = 1000  # ListObjectsV2 answers 1,000 keys at most
 ACTIONS = {"list": "s3:ListBucket", "read": "s3:GetObject", "write": "s3:PutObject", "delete": "s3:DeleteObject"}

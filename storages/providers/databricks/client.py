@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from storages import budget, egress, errors
 from storages.client import Capabilities, ObjectInfo, Page
-from storages.http import HTTPClient
+from storages.providers.http import HTTPClient
 
 IN_FLIGHT = 5  # requests per host at once: half of what a workspace takes (databricks/cli, libs/filer, comment of 2024)
 # phrases and reasons of https://docs.databricks.com/api/workspace/files and of recorded answers (protocols.md §1.3)
@@ -25,6 +25,7 @@ CODES: dict[str, type[errors.StorageError]] = {
     "FILES_API_INVALID_PATH": errors.ConfigInvalid,
     "ENDPOINT_NOT_FOUND": errors.ConfigInvalid,
     "NOT_FOUND": errors.NotFound,
+    "ALREADY_EXISTS": errors.ConfigInvalid,  # we overwrite files, so a directory is in the way, or a file where one is needed
     "RESOURCE_EXHAUSTED": errors.Throttled,
     "REQUEST_LIMIT_EXCEEDED": errors.Throttled,
     "TEMPORARILY_UNAVAILABLE": errors.Throttled,
@@ -73,7 +74,7 @@ class DatabricksClient(HTTPClient):
     ) -> None:
         self.base, self.volume, self.root = host, ".".join(volume), root
         self.container = "/".join(("Volumes", *volume))
-        self.verify, self.timeout, self.chunk = verify, (egress.CONNECT_TIMEOUT, seconds), chunk
+        self.verify, self.timeout, self.chunk = verify, (min(egress.CONNECT_TIMEOUT, seconds), seconds), chunk
         self._identity = identity
         identity.workspace = self
 
@@ -97,26 +98,31 @@ class DatabricksClient(HTTPClient):
         told = body[:8192].decode("utf-8", "replace") + headers.get("X-Databricks-Reason-Phrase", "")
         return next((code for code in CODES if code in told), "")
 
-    def exchange(self, method: str, url: str, headers: dict[str, str], body: bytes = b"") -> tuple[int, dict[str, Any]]:
-        """One request with its own authorization: status and JSON object ({} if it is none)."""
+    def exchange(self, method: str, url: str, headers: dict[str, str], body: bytes = b"") -> tuple[int, Mapping[str, str], bytes]:
+        """One request with its own authorization: status, headers and body of the answer."""
         response = self._request(method, url, headers, body)
-        answer = _object(self.content(response, 1024**2))
-        return response.status, answer if isinstance(answer, dict) else {}
+        return response.status, response.headers, self.content(response, 1024**2)
 
     def list(self, *, recursive: bool, after: str = "") -> Iterator[Page]:
-        """Breadth first. The cursor is a directory and the token of its next page; those before it are walked anew."""
-        resume, resume_token = json.loads(after) if after else (None, "")
-        waiting, met = deque([self.root.rstrip("/")]), resume is None
+        """Breadth first, sub-folders by name. The cursor is a directory and the token of its next page.
+
+        So a resumed listing walks what lies before only to find sub-folders, whether or not that directory still exists.
+        """
+        resume, resume_token = json.loads(after) if after else ("", "")
+        waiting = deque([self.root.rstrip("/")])
         while waiting:
             directory = waiting.popleft()
-            met = met or directory == resume
-            for objects, below, token in self._pages(directory, resume_token if directory == resume else ""):
-                waiting.extend(below if recursive else ())
-                if met:
-                    next_ = (directory, token) if token else (waiting[0], "") if waiting else None
-                    yield Page(objects, json.dumps(next_) if next_ else "")
-        if not met:  # the directory was removed meanwhile
-            yield from self.list(recursive=recursive)
+            token = resume_token if directory == resume else ""
+            below: set[str] = set()
+            if token and recursive:
+                below.update(path for page in self._pages(directory, "") for path in page.below)
+            for page in self._pages(directory, token):
+                below.update(page.below if recursive else ())
+                if not page.token:
+                    waiting.extend(sorted(below))
+                if not after or _rank(directory) >= _rank(resume):
+                    next_ = (directory, page.token) if page.token else (waiting[0], "") if waiting else None
+                    yield Page(page.objects, json.dumps(next_) if next_ else "")
 
     def _pages(self, directory: str, token: str) -> Iterator[Entries]:
         """The pages of one directory; one that vanished, or an export folder that is still to be made, has none."""
@@ -124,8 +130,9 @@ class DatabricksClient(HTTPClient):
             url = self.url(directory, {"page_token": token} if token else None, "directories")
             response, body = self.answer("GET", url, "list", directory, accept=(404,))
             if response.status == 404:
-                code = self.code_of(response.headers, body)
-                if code == "ENDPOINT_NOT_FOUND" or (directory == self.root.rstrip("/") and self._exists() is False):
+                if parse(body) is None or self.code_of(response.headers, body) == "ENDPOINT_NOT_FOUND":
+                    raise self.misplaced(404)
+                if directory == self.root.rstrip("/") and self._exists() is False:
                     raise self.failure(404, response.headers, body, "list", directory)
                 return
             page = self._parse(directory, body)
@@ -138,20 +145,22 @@ class DatabricksClient(HTTPClient):
 
     def _parse(self, directory: str, body: bytes) -> Entries:
         """One answer: any of its members may be missing where it is empty, zero or false."""
-        answer, top = _object(body), f"/{self.container}/"
+        answer, top = parse(body), f"/{self.container}/"
         try:
             entries = Entries([], [], str(answer.get("next_page_token") or ""))
             for entry in answer.get("contents") or ():
                 path = entry["path"].rstrip("/")
-                if path.rpartition("/")[0] != f"{top}{directory}".rstrip("/"):
-                    raise ValueError(path)
+                folder, _, name = path.rpartition("/")
+                if folder != f"{top}{directory}".rstrip("/") or name in (".", ".."):
+                    raise ValueError("the entry lies elsewhere")
+                path.encode()  # a lone surrogate can be in no URL
                 if entry.get("is_directory"):
                     entries.below.append(path[len(top) :])
                 else:
                     modified = datetime.fromtimestamp(int(entry.get("last_modified") or 0) / 1000, UTC)
                     size = int(entry.get("file_size") or 0)
                     entries.objects.append(ObjectInfo(path[len(top) :], size, modified, _version(modified, size)))
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError):
             message = "the answer is not a listing of the Files API; is host a Databricks workspace?"
             raise errors.ConfigInvalid(message, field="host") from None
         return entries
@@ -159,12 +168,21 @@ class DatabricksClient(HTTPClient):
     def _exists(self) -> bool | None:
         """Whether Unity Catalog knows the volume; None if this identity may not ask. An empty volume can look missing."""
         url = f"{self.base}/api/2.1/unity-catalog/volumes/{quote(self.volume, safe='')}"
-        status, _ = self.exchange("GET", url, self.authorize("GET", url, {}, b""))
+        status, *_ = self.exchange("GET", url, self.authorize("GET", url, {}, b""))
         return True if status == 200 else False if status == 404 else None
 
+    def _shown(self) -> bool:
+        """Whether the Files API shows the folder that is listed."""
+        return self.answer("HEAD", self.url(self.root, kind="directories"), "list", accept=(404,))[0].status != 404
+
     def try_list(self, *, wanted: bool) -> str | None:
-        found = super().try_list(wanted=wanted)
-        if found is None and wanted and not self.root and not self._exists():
+        try:
+            found = super().try_list(wanted=wanted)
+        except errors.NotFound:
+            if not self._shown():
+                raise
+            return None  # the folder is there, with nothing but folders as far as it was read
+        if found is None and wanted and not self._shown() and not self._exists():
             raise errors.NotFound(
                 f"{self.uri('')} is empty or missing: compare catalog, schema and volume with the Catalog Explorer"
             )
@@ -182,10 +200,7 @@ class DatabricksClient(HTTPClient):
     def failure(self, status: int, headers: Mapping[str, str], body: bytes, verb: str, key: str) -> errors.StorageError:
         code = self.code_of(headers, body)
         if 300 <= status < 400 or code == "ENDPOINT_NOT_FOUND":
-            message = (
-                f"{self.host()} does not answer as a Databricks workspace (HTTP {status}); check the URL and its private link"
-            )
-            return errors.ConfigInvalid(message, field="host")
+            return self.misplaced(status)
         if code == "blocked by Databricks IP ACL":
             return errors.Unavailable(f"{self.host()} refuses this server's address; add it to the workspace's IP access list")
         if code == "required scopes":
@@ -193,11 +208,16 @@ class DatabricksClient(HTTPClient):
             return errors.ConfigInvalid(message, field=self._identity.field)
         return super().failure(status, headers, body, verb, key)
 
+    def misplaced(self, status: int) -> errors.ConfigInvalid:
+        """The error for answers that no workspace gives."""
+        message = f"{self.host()} does not answer as a Databricks workspace (HTTP {status}); check the URL and its private link"
+        return errors.ConfigInvalid(message, field="host")
+
     def policy(self, verbs: Collection[str]) -> Any:
         """Statements of https://docs.databricks.com/en/sql/language-manual/security-grant.html"""
-        catalog, schema, _ = self.volume.split(".")
+        parts = [f"`{part.replace('`', '``')}`" for part in self.volume.split(".")]
         wanted = ["USE CATALOG ON CATALOG", "USE SCHEMA ON SCHEMA", "READ VOLUME ON VOLUME"]
-        names = [f"`{catalog}`", f"`{catalog}`.`{schema}`", ".".join(f"`{part}`" for part in self.volume.split("."))]
+        names = [".".join(parts[:count]) for count in (1, 2, 3)]
         if "write" in verbs or "delete" in verbs:
             wanted, names = [*wanted, "WRITE VOLUME ON VOLUME"], [*names, names[-1]]
         return [f"GRANT {privilege} {name} TO `<principal>`;" for privilege, name in zip(wanted, names, strict=True)]
@@ -208,11 +228,18 @@ class DatabricksClient(HTTPClient):
         return super().key_of(f"dbx://{self.container}/{rest}") if head.lower() == f"dbx://{self.container}/".lower() else None
 
 
-def _object(body: bytes) -> Any:
+def parse(body: bytes) -> dict[str, Any] | None:
+    """The JSON object in ``body``, None if it holds anything else."""
     try:
-        return json.loads(body or b"{}")
-    except ValueError:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
         return None
+    return document if isinstance(document, dict) else None
+
+
+def _rank(directory: str) -> tuple[int, list[str]]:
+    """What a breadth-first walk through sorted sub-folders comes to in ascending order."""
+    return directory.count("/"), directory.split("/")
 
 
 def _version(modified: datetime, size: int) -> str:
