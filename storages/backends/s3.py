@@ -67,14 +67,18 @@ class S3Columns(Prefixed):
         return ambient_credentials(bool(self.s3_endpoint))
 
 
-class S3ImportStorage(S3Columns, Scanned, Presigned, ImportStorage):
-    """A bucket whose objects become tasks."""
+class BucketLater:
+    """Label Studio accepts a source without bucket; it cannot be synced until it has one."""
 
     def verify(self) -> None:
         if self.bucket:
             super().verify()
-        elif self.s3_endpoint:  # Label Studio accepts a source without bucket; it cannot be synced until it has one
+        elif self.s3_endpoint:
             egress.vet_url(self.s3_endpoint.strip(), field="s3_endpoint")
+
+
+class S3ImportStorage(BucketLater, S3Columns, Scanned, Presigned, ImportStorage):
+    """A bucket whose objects become tasks."""
 
 
 class S3ExportStorage(S3Columns, ExportStorage):

@@ -69,10 +69,8 @@ class S3SColumns(s3.S3Columns):
         return RoleClient(bucket, self.root, region, endpoint, session, self.aws_sse_kms_key_id or "")
 
 
-class S3SImportStorage(S3SColumns, Scanned, Presigned, ImportStorage):
+class S3SImportStorage(s3.BucketLater, S3SColumns, Scanned, Presigned, ImportStorage):
     """A bucket whose objects become tasks."""
-
-    verify = s3.S3ImportStorage.verify
 
 
 class S3SExportStorage(S3SColumns, ExportStorage):

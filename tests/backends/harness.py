@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
 from django.test import override_settings
 
 from storages.client import Client
@@ -26,11 +27,12 @@ class Harness(ABC):
     name = ""
     hostile = HOSTILE
     environment: dict[str, str]  # what a Quayside in a process of its own needs to reach the container
+    _variables: pytest.MonkeyPatch
     _settings: override_settings | None = None
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
         harness = super().__new__(cls)
-        harness.environment = {}
+        harness.environment, harness._variables = {}, pytest.MonkeyPatch()
         return harness
 
     def __init__(self, directory: Path) -> None:
@@ -69,7 +71,14 @@ class Harness(ABC):
         self._settings = override_settings(**values)
         self._settings.enable()
 
+    def lend(self, **variables: str) -> None:
+        """Environment variables that give the server an identity of its own, until ``close``."""
+        self.environment |= variables
+        for name, value in variables.items():
+            self._variables.setenv(name, value)
+
     def close(self) -> None:
         """Stops what was started."""
+        self._variables.undo()
         if self._settings:
             self._settings.disable()

@@ -154,3 +154,16 @@ def test_neither_the_session_nor_its_source_is_shown(role):
     session = client.credentials.get_frozen_credentials()
     for secret in ("source/secret", session.secret_key, session.token):
         assert secret not in shown
+
+
+@pytest.mark.django_db
+def test_both_directions_are_created_changed_and_read_through_the_api(role, api, project):
+    for route in ("s3s", "export/s3s"):
+        created = api.post(f"/api/storages/{route}", role.settings() | {"project": project.pk})
+        assert created.status_code == 201, created.content
+        path = f"/api/storages/{route}/{created.json()['id']}"
+        assert not {"aws_access_key_id", "aws_secret_access_key"} & set(created.json())
+        assert api.patch(path, {"title": "Other"}).json()["title"] == "Other"
+        moved = api.patch(path, {"role_arn": OTHER})
+        assert moved.status_code == 400 and "role_arn" in moved.json()["validation_errors"]
+        assert api.post(f"/api/storages/{route}", {"project": project.pk}).json()["validation_errors"]["role_arn"]

@@ -22,6 +22,7 @@ STORIES = {name: harness for name, harness in HARNESSES.items()} | {
 SDK_NAMES = {"localfiles": "local"}  # the SDK's name of a backend where it differs
 SDK_FIELDS = {"s3_endpoint": "s3endpoint"}
 PICTURES = {f"ships/{number}.png": bytes([number]) * 1000 for number in range(6)}
+VALUES = {f"ships/{number}.json": json.dumps({"image": f"{number}.png"}).encode() for number in range(6)}
 CONFIG = '<View><Image name="image" value="$image"/></View>'
 
 
@@ -56,8 +57,9 @@ def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def test_create_validate_sync_media_export_delete(story):
     box = story.box
-    for name, body in PICTURES.items():
-        box.put(name, body if story.media else json.dumps({"image": name}).encode())
+    objects = PICTURES if story.media else VALUES
+    for name, body in objects.items():
+        box.put(name, body)
     project = story.sdk.projects.create(title="Ships", label_config=CONFIG)
     settings = story.settings("ships/") | {"project": project.id}
 
@@ -73,7 +75,7 @@ def test_create_validate_sync_media_export_delete(story):
     assert story.sources.update(source.id, title="Tugs").title == "Tugs"
     assert [one.title for one in story.sources.list(project=project.id)] == ["Tugs"]
     assert synced(story.sources, source.id).status == "completed", "the secrets are still there"
-    check_preview(story, settings | {"id": source.id})
+    check_preview(story, settings | {"id": source.id}, objects)
 
     tasks = list(story.sdk.tasks.list(project=project.id))
     assert len(tasks) == 6
@@ -98,13 +100,13 @@ def check_wrong_secret(story, settings):
     assert refused.value.body["connection"]["code"] in ("bad_credentials", "no_permission", "not_found", "misconfigured")
 
 
-def check_preview(story, settings):
+def check_preview(story, settings, objects):
     body = {{"s3endpoint": "s3_endpoint"}.get(name, name): value for name, value in settings.items()}
     headers = {"Authorization": f"Token {story.server.token}"}
     answer = urllib3.request("POST", f"{story.server.url}/api/storages/{story.box.name}/files", json=body, headers=headers)
     assert answer.status == 200, answer.data
     files = answer.json()["files"]
-    assert sorted(story.box.name_of(file["key"]) for file in files) == sorted(PICTURES)
+    assert sorted(story.box.name_of(file["key"]) for file in files) == sorted(objects)
 
 
 def check_media(story, source, tasks):

@@ -5,8 +5,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pytest
-
 from tests.backends.boxes.gcs import GCSHarness
 from tests.fakes.google_clients import SIGN_PERMISSION, TOKEN_PERMISSION
 
@@ -18,7 +16,7 @@ class GCSSAHarness(GCSHarness):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self.environment, self.folder = pytest.MonkeyPatch(), TemporaryDirectory()
+        self.folder = TemporaryDirectory()
         key = json.loads(self.fake.service_account_json(RUNNER)) | {"token_uri": self.fake.token_url}
         self.sign_in(key)
         self.fake.grant_iam(RUNNER, self.fake.email, TOKEN_PERMISSION)
@@ -28,12 +26,11 @@ class GCSSAHarness(GCSHarness):
         """Makes ``document`` the server's Application Default Credentials."""
         file = Path(self.folder.name) / f"{len(list(Path(self.folder.name).iterdir()))}.json"
         file.write_text(json.dumps(document))
-        self.environment.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+        self.lend(GOOGLE_APPLICATION_CREDENTIALS=str(file))
 
     def settings(self, root: str = "") -> dict[str, Any]:
         return {"bucket": "data", "prefix": root, "target_service_account_email": self.fake.email}
 
     def close(self) -> None:
-        self.environment.undo()
         self.folder.cleanup()
         super().close()

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from storages.providers.aws import ambient
 from tests.backends.boxes.gcs import GCSHarness
 from tests.fakes.google_clients import ARN, ROLE, SIGN_PERMISSION, TOKEN_PERMISSION
@@ -18,7 +16,6 @@ class GCSWIFHarness(GCSHarness):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self.environment = pytest.MonkeyPatch()
         self.sign_in(SECRET)
         self.fake.add_aws_identity(ACCESS_KEY, SECRET, SESSION, arn=ARN)
         self.fake.add_provider(AUDIENCE, ROLE)
@@ -28,9 +25,7 @@ class GCSWIFHarness(GCSHarness):
 
     def sign_in(self, secret: str, access_key: str = ACCESS_KEY) -> None:
         """Makes this the server's AWS identity."""
-        keys = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": SESSION}
-        for name, value in keys.items():
-            self.environment.setenv(name, value)
+        self.lend(AWS_ACCESS_KEY_ID=access_key, AWS_SECRET_ACCESS_KEY=secret, AWS_SESSION_TOKEN=SESSION)
         ambient._default_chain.cache_clear()
 
     def settings(self, root: str = "") -> dict[str, Any]:
@@ -38,6 +33,5 @@ class GCSWIFHarness(GCSHarness):
         return {"bucket": "data", "prefix": root, "google_service_account_email": self.fake.email, **provider}
 
     def close(self) -> None:
-        self.environment.undo()
-        ambient._default_chain.cache_clear()
         super().close()
+        ambient._default_chain.cache_clear()
