@@ -182,7 +182,7 @@ class Client(ABC):
 
     def refusal(self, kind: type[StorageError], verb: str, key: str = "", *, told: str = "") -> StorageError:
         """The error for what the provider refused, in one wording for all; ``told``: status and code, never its own text."""
-        grant = self.grants.get(verb, "").format(container=self.container, root=self.root)
+        grant = self.grant(verb)
         text = ADVICE.get(kind, "{service} failed on its side while trying to {verb} {target}").format(
             service=self.service, credential=self.credential, settings=self.settings, verb=verb, grant=grant or verb,
             target=self.uri(key or self.root),
@@ -190,6 +190,10 @@ class Client(ABC):
         error = kind(f"{text} ({told})" if told else text)
         error.verb, error.grant = verb, grant if kind is AccessDenied else ""
         return error
+
+    def grant(self, verb: str) -> str:
+        """The permission that ``verb`` needs here, "" where there is no word for it."""
+        return self.grants.get(verb, "").format(container=self.container, root=self.root)
 
     def policy(self, verbs: Collection[str]) -> Any:
         """The least permissions for ``verbs`` in the form the provider takes them, None where there is no such form."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from storages import budget
 from storages.client import Client
-from storages.errors import StorageError, TimedOut
+from storages.errors import AccessDenied, StorageError, TimedOut
 
 SECONDS = 15
 ORDER = ("list", "read", "sign", "write", "delete")
@@ -50,6 +50,8 @@ def examine(connect: Callable[[], Client], verbs: Collection[str], *, seconds: f
         for verb, attempt in report.client.probes(verbs):
             began = time.monotonic()
             error = _tried(attempt, verb, limit)
+            if isinstance(error, AccessDenied):
+                error.grant = error.grant or report.client.grant(verb)
             report.probes.append(Probe(verb, error, round(time.monotonic() - began, 3)))
             if error is not None:
                 break

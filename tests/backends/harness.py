@@ -1,6 +1,7 @@
 """One harness per backend: how to make an empty container, put objects into it and look at them from outside."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,6 +27,8 @@ class Harness(ABC):
 
     name = ""
     hostile = HOSTILE
+    # class of failure → arranges it and gives the settings to connect with; a class that is missing cannot happen here
+    trouble: Mapping[str, Callable[[Any], dict[str, Any]]] = {}
     environment: dict[str, str]  # what a Quayside in a process of its own needs to reach the container
     _variables: pytest.MonkeyPatch
     _settings: override_settings | None = None

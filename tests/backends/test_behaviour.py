@@ -24,6 +24,14 @@ from tests.backends.harness import Harness
 from tests.environment import tls_directory
 
 BODY = bytes(range(100))
+CLASSES = ("bad_credentials", "no_permission", "not_found", "unreachable", "throttled", "misconfigured")
+CANNOT_FAIL = {  # backends that have no such failure
+    "bad_credentials": {"localfiles"},
+    "no_permission": {"localfiles"},  # proven with a mode of 0 by a user who is not root, in test_localfiles.py
+    "not_found": {"localfiles", "redis"},
+    "unreachable": {"localfiles"},
+    "throttled": {"localfiles", "redis"},
+}
 
 
 def names(box: Harness, client, **options) -> list[str]:
@@ -182,6 +190,20 @@ def test_the_connection_check_tries_every_verb_and_leaves_nothing_behind(box):
     report = examine(lambda: box.client("t/"), {"list", "read", "sign"})
     signs = [("sign", None)] if box.client().capabilities.presign else []
     assert [(probe.verb, probe.error) for probe in report.probes] == [("list", None), ("read", None), *signs]
+
+
+@pytest.mark.parametrize("code", CLASSES)
+def test_each_class_of_failure_is_told_with_the_verb_that_failed(box, code):
+    if (arrange := box.trouble.get(code)) is None:
+        assert box.name in CANNOT_FAIL[code], "say how this backend fails, or that it cannot"
+        return
+    settings = arrange(box)
+    report = examine(lambda: box.client("t/", **settings), {"list", "write"})
+    assert report.error is not None and report.error.code == code, report.error
+    assert report.error.verb == ("connect" if report.client is None else "list")
+    if code == "no_permission":
+        assert report.error.grant
+    assert sum(probe.error is not None for probe in report.probes) == 1
 
 
 def test_neither_repr_nor_pickle_of_a_client_shows_a_secret(box):

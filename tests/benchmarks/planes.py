@@ -98,7 +98,7 @@ def _redis(stack: ExitStack) -> dict[str, Any]:
 
     process, url = start_redis()
     stack.callback(process.kill)
-    client = redis.Redis.from_url(url, db=1)
+    client = redis.Redis.from_url(url.rpartition("/")[0] + "/1")  # a database in the URL wins over the argument
     for start in range(0, 100_000, 10_000):
         client.mset({f"images/img{n:08d}.json": b"x" * 1024 for n in range(start, start + 10_000)})
     return {"host": "127.0.0.1", "port": url.rpartition(":")[2].partition("/")[0], "db": 1, "path": "images/"}

@@ -12,6 +12,14 @@ CLIENT_ID, SECRET = "0a1b2c3d-1111-4222-8333-444455556666", "entra~secret-of-the
 
 class AzureHarness(Harness):
     name = "azure"
+    trouble = {
+        "bad_credentials": lambda box: {"account_key": "d3Jvbmc="},
+        "no_permission": lambda box: box.fake.allow_key(False) or {},
+        "not_found": lambda box: {"container": "no-such-container"},
+        "unreachable": lambda box: box.fake.refuse_all() or {},
+        "throttled": lambda box: box.fake.fail_next(9) or {},
+        "misconfigured": lambda box: {"container": "No_Container"},
+    }
     hostile = [*HOSTILE, "double//slash.txt", "tilde~*()!$,;:@", "x" * 1000 + ".txt"]
     page_cap = 4
 
@@ -43,6 +51,10 @@ class AzureHarness(Harness):
 
 class AzureSPIHarness(AzureHarness):
     name = "azure_spi"
+    trouble = AzureHarness.trouble | {
+        "bad_credentials": lambda box: {"client_secret": "wrong"},
+        "no_permission": lambda box: box.fake.deny("list") or {},
+    }
 
     def start(self) -> AzureFake:
         self.entra = EntraFake(clients={CLIENT_ID: SECRET})

@@ -13,6 +13,14 @@ VOLUME = "/Volumes/main/default/data"
 
 class DatabricksHarness(Harness):
     name = "databricks"
+    trouble = {
+        "bad_credentials": lambda box: {"token": "dapiwrong"},
+        "no_permission": lambda box: box.fake.add_pat("dapireader") or {"token": "dapireader"},
+        "not_found": lambda box: {"volume": "missing"},
+        "unreachable": lambda box: box.fake.refuse_all() or {},
+        "throttled": lambda box: box.fake.fail_next(9, 429, "REQUEST_LIMIT_EXCEEDED") or {},
+        "misconfigured": lambda box: {"host": box.fake.url + "/path"},
+    }
     hostile = [*HOSTILE, "x" * 250]
 
     def __init__(self, directory: Path) -> None:

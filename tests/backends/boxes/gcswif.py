@@ -13,6 +13,7 @@ ACCESS_KEY, SECRET, SESSION = "ASIAHARBOURSERVER001", "secret/of/the/server/0123
 
 class GCSWIFHarness(GCSHarness):
     name = "gcswif"
+    trouble = GCSHarness.trouble | {"bad_credentials": lambda box: box.sign_in("wrong") or {}}
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)

@@ -8,6 +8,7 @@ from tests.backends.harness import Harness
 
 class LocalFilesHarness(Harness):
     name = "localfiles"
+    trouble = {"misconfigured": lambda box: {"path": str(box.directory / "missing")}}  # nobody signs in, nothing is far away
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory

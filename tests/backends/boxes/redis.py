@@ -5,11 +5,18 @@ from typing import Any
 
 from storages.providers.redis import client as redis_client
 from tests.backends.harness import HOSTILE, Harness
+from tests.environment import free_port
 from tests.fakes.redis_server import start_redis_tls
 
 
 class RedisHarness(Harness):
     name = "redis"
+    trouble = {  # an empty prefix is nothing that could be missing, and nothing asks to slow down
+        "bad_credentials": lambda box: {"password": "wrong"},
+        "no_permission": lambda box: box.server.settings_of("blind"),
+        "unreachable": lambda box: {"port": str(free_port())},
+        "misconfigured": lambda box: {"port": "none"},
+    }
     hostile = [*HOSTILE, "task[1]*?.json", "back\\slash.json", "double//slash.txt", "/leading.txt", "new\nline", "x" * 5000]
 
     def __init__(self, directory: Path) -> None:
@@ -31,5 +38,6 @@ class RedisHarness(Harness):
         redis_client.PAGE_SIZE = 2
 
     def close(self) -> None:
+        super().close()
         redis_client.PAGE_SIZE = self.page_size
         self.admin.close()

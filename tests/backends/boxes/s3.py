@@ -10,6 +10,14 @@ from tests.fakes.s3 import S3Fake
 
 class S3Harness(Harness):
     name = "s3"
+    trouble = {
+        "bad_credentials": lambda box: {"aws_secret_access_key": "wrong"},
+        "no_permission": lambda box: box.stranger(),
+        "not_found": lambda box: {"bucket": "no-such-bucket"},
+        "unreachable": lambda box: box.fake.refuse_all() or {},
+        "throttled": lambda box: box.fake.fail_next(9) or {},
+        "misconfigured": lambda box: {"region_name": "not a region"},
+    }
     hostile = [*HOSTILE, "double//slash.txt", "/leading.txt", "x" * 1000 + ".txt"]
 
     def __init__(self, directory: Path) -> None:
@@ -23,6 +31,11 @@ class S3Harness(Harness):
 
         keys = {"aws_access_key_id": fake.access_key, "aws_secret_access_key": fake.secret_key, "s3_endpoint": fake.url}
         return S3ImportStorage(**{"bucket": "data", "project_id": 1} | keys | settings).client()
+
+    def stranger(self) -> dict[str, Any]:
+        """Keys that may do nothing."""
+        self.fake.add_identity("AKIAMAYDONOTHING0001", "nothing/at/all/0123456789abcdef0123456789", allow=[])
+        return {"aws_access_key_id": "AKIAMAYDONOTHING0001", "aws_secret_access_key": "nothing/at/all/0123456789abcdef0123456789"}
 
     def put(self, name: str, body: bytes) -> None:
         self.fake.put("data", name, body)

@@ -10,6 +10,7 @@ ROLE, EXTERNAL_ID = "arn:aws:iam::123456789012:role/labels", "quay:7"
 
 class S3SHarness(S3Harness):
     name = "s3s"
+    trouble = S3Harness.trouble | {"no_permission": lambda box: {"external_id": "quay:8"}}
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
