@@ -6,8 +6,7 @@ Knows nothing of Quayside. Put, get, delete and names go around the door.
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
@@ -130,12 +129,6 @@ class AzureFake(Faults):
         for name in self._containers:
             self._inside.delete_container(name)
         self._inside.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from tests.environment import tls_directory
 from tests.fakes.databricks_access import EVERY_SCOPE, METASTORE, READING, WRITING, Access, Caller
@@ -137,12 +136,6 @@ class DatabricksFake(Faults):
 
     def close(self) -> None:
         self._server.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
     def _now(self) -> float:
         return self.clock() + self.ahead

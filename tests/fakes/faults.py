@@ -5,7 +5,8 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from types import TracebackType
+from typing import NamedTuple, Self
 
 from tests.fakes.wire import Request, Response
 
@@ -58,6 +59,16 @@ class Faults:
     def heal(self) -> None:
         """Forgets all orders."""
         self.refusing, self.rules = False, []
+
+    def close(self) -> None:
+        """Stops the fake's servers."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
 
     def take(self, path: str) -> Rule:
         """The orders for one request to ``path`` as one rule; counts them as used."""

@@ -7,8 +7,6 @@ import json
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Self
 
 import pytest
 
@@ -158,12 +156,6 @@ class GoogleFake(Faults):
     def close(self) -> None:
         for server in self._servers.values():
             server.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
 
 @pytest.fixture(name="google")

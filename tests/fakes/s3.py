@@ -6,8 +6,7 @@ Knows nothing of Quayside. Put, get and keys of the fake itself go around the ga
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import pytest
 
@@ -138,12 +137,6 @@ class S3Fake(Faults):
         self._server.close()
         if "sts" in vars(self):
             self.sts.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
 
 
 @pytest.fixture
