@@ -69,10 +69,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, exceptions.ValidationError | ConnectionFailed):
         fields = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
         response.data = envelope(response.status_code, "", {k: v if isinstance(v, list) else [v] for k, v in fields.items()})
-        if isinstance(error, ConnectionFailed):
-            response.data["connection"] = error.connection
     else:
         response.data = envelope(response.status_code, _detail(error, response))
+    if connection := getattr(error, "connection", None):  # why a storage's settings were refused, for programs
+        response.data["connection"] = connection
     return response
 
 

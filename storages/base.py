@@ -8,6 +8,7 @@ from django.db import models
 
 from projects.models import Project
 from storages import doctor
+from storages.checks import folder
 from storages.client import Client
 
 
@@ -124,9 +125,12 @@ class Prefixed(models.Model):
 
     @property
     def root(self) -> str:
-        """The prefix as a folder: "" or text ending in one "/"; ``${project_id}`` stands for the project's id."""
-        folder = (self.prefix or "").strip("/").replace("${project_id}", str(self.project_id))
-        return f"{folder}/" if folder else ""
+        """The prefix as a folder: "" or text ending in one "/"; ``${project_id}`` stands for the project's id.
+
+        Raises ConfigInvalid.
+        """
+        name = (self.prefix or "").strip("/").replace("${project_id}", str(self.project_id))
+        return folder(f"{name}/" if name else "")
 
 
 class Scanned(models.Model):

@@ -4,6 +4,7 @@ Read and connect timeouts bound one step each; a host that drips a byte now and 
 budget makes one attempt at everything: no retries. Knows connections only as something to shut down.
 """
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ class Budget:
 
     def watch(self, connection: socket) -> None:
         with self._lock:
-            self._sockets.append(connection.dup())
+            self._sockets.append(socket(fileno=os.dup(connection.fileno())))  # SSLSocket.dup() does not exist
 
     def close(self) -> None:
         self._timer.cancel()

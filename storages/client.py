@@ -142,6 +142,10 @@ class Client(ABC):
         """A URL that anyone may GET for ``ttl`` seconds. Raises Unsupported."""
         raise Unsupported(f"{type(self).__name__} cannot sign URLs")
 
+    def signed(self, key: str, ttl: int) -> tuple[str, int]:
+        """``presign``, and the seconds that the URL really lives: its signer may end sooner. Raises Unsupported."""
+        return self.presign(key, ttl), ttl
+
     def probes(self, verbs: Collection[str]) -> Iterator[tuple[str, Callable[[], object]]]:
         """(verb, attempt) pairs for the permission doctor; an attempt raises a StorageError when it is refused."""
         found: dict[str, str | None] = {}

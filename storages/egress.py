@@ -5,10 +5,11 @@ second DNS answer (rebinding) nor a redirect (none is followed) can lead elsewhe
 """
 
 import ipaddress
+import queue
 import socket
 import ssl
+import threading
 from functools import lru_cache
-from urllib.parse import SplitResult, urlsplit
 
 import certifi
 import requests
@@ -18,8 +19,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 
-from storages import budget
-from storages.errors import ConfigInvalid, EgressDenied, Unavailable
+from storages import budget, checks, watchdog
+from storages.errors import EgressDenied, TimedOut, Unavailable
 
 # IANA special-purpose registries (RFC 6890 and updates), cloud metadata addresses among them: 169.254.169.254
 # is link-local, fd00:ec2::254 is unique-local, 100.100.100.200 lies in the shared space 100.64.0.0/10.
@@ -33,6 +34,8 @@ RESERVED = [
         "168.63.129.16/32"  # Azure's WireServer: a public number that only a virtual machine's own host answers
     ).split()
 ]
+HEAD_TIME = 10  # seconds beyond a read time-out for the whole head of an answer
+LOOK_UP_TIMEOUT = 10  # seconds; glibc waits 5 s twice for each name server (resolv.conf(5))
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 20  # seconds; protocols.md §0.10: SDK defaults take 85–120 s to notice a dead host
 
 
@@ -50,7 +53,7 @@ def reserved_block(address: str) -> str | None:
 def resolve(host: str, port: int) -> list[str]:
     """The addresses of ``host``, all of them vetted. Raises EgressDenied, or Unavailable if the name has none."""
     try:
-        found = socket.getaddrinfo(host.strip("[]"), port, socket.AF_UNSPEC, socket.SOCK_STREAM)
+        found = _look_up(host.strip("[]"), port)
     except (OSError, UnicodeError):
         raise Unavailable(f"Could not reach {host}: the name cannot be resolved; check its spelling and the DNS") from None
     addresses = list(dict.fromkeys(str(item[4][0]) for item in found))
@@ -63,39 +66,29 @@ def resolve(host: str, port: int) -> list[str]:
     return addresses
 
 
-def parse_base_url(url: str, *, field: str) -> SplitResult:
-    """An http(s) base URL without path, query or credentials; no look-up yet. Raises ConfigInvalid naming ``field``."""
+def _look_up(host: str, port: int) -> list[tuple]:
+    """In a thread that is left to itself when the time is over: a look-up cannot be cancelled. Raises TimedOut."""
+    answer: queue.SimpleQueue = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answer.put(socket.getaddrinfo(host, port, socket.AF_UNSPEC, socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            answer.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
     try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ConfigInvalid(f"{url!r} is not a URL", field=field) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ConfigInvalid(f"{url!r} must be an http:// or https:// URL", field=field)
-    if "@" in parts.netloc or parts.query or parts.fragment or parts.path.strip("/"):
-        raise ConfigInvalid("give scheme, host and port only, without path, query or credentials", field=field)
-    return parts
-
-
-def parse_secure_url(url: str, *, field: str) -> SplitResult:
-    """A base URL that a secret may be sent to: https, or an http:// address inside SSRF_ALLOWED_NETWORKS."""
-    parts = parse_base_url(url, field=field)
-    if parts.scheme == "https" or _allowed_explicitly(parts.hostname or ""):
-        return parts
-    raise ConfigInvalid(f"must be an https:// URL, such as https://{parts.hostname}", field=field)
-
-
-def _allowed_explicitly(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
-    except ValueError:
-        return False
-    return any(address in block for block in settings.SSRF_ALLOWED_NETWORKS if block.version == address.version)
+        found = answer.get(timeout=budget.seconds_left(LOOK_UP_TIMEOUT))
+    except queue.Empty:
+        raise TimedOut(f"Could not reach {host}: its name could not be looked up in time; check the DNS") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def vet_url(url: str, *, field: str) -> None:
     """Looks the host of a base URL up. Raises ConfigInvalid naming ``field``, EgressDenied, Unavailable."""
-    parts = parse_base_url(url, field=field)
+    parts = checks.parse_base_url(url, field=field)
     resolve(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
 
 
@@ -115,6 +108,16 @@ def connect(host: str, port: int, timeout: float = CONNECT_TIMEOUT) -> socket.so
     raise failure or OSError("no address")
 
 
+class Patience(urllib3.Retry):
+    """Retries as urllib3 does, but a host that asks for more than ``retry_after_max`` seconds is told of, not waited for."""
+
+    def increment(self, *args: object, response: urllib3.BaseHTTPResponse | None = None, **options: object) -> urllib3.Retry:
+        told = response.headers.get("Retry-After", "") if response is not None else ""
+        if told.isdecimal() and float(told) > self.retry_after_max:
+            raise urllib3.exceptions.MaxRetryError(None, None, urllib3.exceptions.ResponseError("asked for more patience"))
+        return super().increment(*args, response=response, **options)
+
+
 class _Vetted:
     """Mixin of urllib3 connections: replaces the look-up and connect of urllib3 by ours."""
 
@@ -126,6 +129,16 @@ class _Vetted:
             raise urllib3.exceptions.ConnectTimeoutError(self, f"connection to {self.host} timed out") from error
         except OSError as error:
             raise NewConnectionError(self, f"connection to {self.host} failed: {error.strerror or error}") from error
+
+    def getresponse(self) -> urllib3.HTTPResponse:
+        """The head of the answer, in bounded time as a whole; nobody reads on to the end of a body that may have none."""
+        if limit := budget.current():
+            limit.watch(self.sock)
+        with watchdog.within(self.sock, (self.sock.gettimeout() or READ_TIMEOUT) + HEAD_TIME):
+            response = super().getresponse()
+        response.watched = self.sock
+        response.drain_conn = response.close
+        return response
 
 
 class _VettedHTTP(_Vetted, HTTPConnection):

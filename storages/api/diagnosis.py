@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from storages import doctor
+from storages import budget, doctor
 from storages.api.errors import describe
 from storages.base import Storage
 
@@ -41,12 +41,14 @@ class Diagnosis(serializers.Serializer):
 def diagnose(storage: Storage, origin: str) -> dict[str, Any]:
     """Runs the doctor on ``storage``; ``origin``: scheme and host of the pages that will load its media."""
     verbs = storage.verbs()
-    report = storage.examine()
+    with budget.limited(doctor.SECONDS):
+        report = storage.examine()
+        prescription = doctor.prescribe(report, verbs, origin)
     tried = {probe.verb for probe in report.probes}
     probes = [_told(probe) for probe in report.probes]
     if report.error is not None:
         probes += [_untried(verb) for verb in doctor.ORDER if verb in verbs - tried]
-    return {"ok": report.error is None, "probes": probes} | doctor.prescribe(report, verbs, origin)
+    return {"ok": report.error is None, "probes": probes} | prescription
 
 
 def _told(probe: doctor.Probe) -> dict[str, Any]:

@@ -32,7 +32,9 @@ def to_api_exception(error: errors.StorageError) -> exceptions.APIException:
 def to_validation_error(error: errors.StorageError) -> exceptions.APIException:
     """The 400 (403 for a refused address) that a failed connection check of a storage's settings is answered with."""
     if isinstance(error, errors.EgressDenied):
-        return to_api_exception(error)
+        answer = to_api_exception(error)
+        answer.connection = describe(error)
+        return answer
     return ConnectionFailed(error)
 
 

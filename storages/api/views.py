@@ -20,7 +20,7 @@ from storages.api.preview import preview_files
 from storages.api.schema import OBJECTS, BackendSchema
 from storages.backends import BACKENDS
 from storages.base import Backend, ExportStorage, ImportStorage, Storage
-from storages.errors import StorageError
+from storages.errors import StorageError, Throttled
 from storages.serializers import StorageSerializer
 from storages.status import end_all, runs_of
 
@@ -147,6 +147,8 @@ class StorageSync(BackendView):
         if not (storage.run and storage.run.active):
             try:
                 storage.reach()
+            except Throttled:
+                pass  # the container is there, and the job has the patience that this check has not
             except StorageError as error:
                 jobs.record_failure(storage, request.user, error)
                 raise to_validation_error(error) from error

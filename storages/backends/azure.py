@@ -35,8 +35,6 @@ class ContainerColumns(Prefixed):
         if not CONTAINER.fullmatch(container):
             message = "not a container name: 3 to 63 lower-case letters, digits and single hyphens"
             raise errors.ConfigInvalid(message, field="container")
-        if not {".", ".."}.isdisjoint(self.root.split("/")):
-            raise errors.ConfigInvalid("a prefix cannot have '.' or '..' parts", field="prefix")
         return self.connect(container)
 
     def connect(self, container: str) -> Any:

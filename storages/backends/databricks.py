@@ -6,9 +6,9 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.db import models
 
-from storages import egress, errors
+from storages import errors
 from storages.base import Backend, ExportStorage, ImportStorage, Prefixed, Presigned, Scanned
-from storages.checks import printable, required
+from storages.checks import parse_secure_url, printable, required
 from storages.fields import SecretField
 from storages.providers.azure import entra
 from storages.providers.databricks.client import DatabricksClient, Identity
@@ -73,10 +73,10 @@ class DatabricksColumns(Prefixed):
     def client(self) -> DatabricksClient:
         """Raises ConfigInvalid naming the field."""
         host = required((self.host or "").strip().rstrip("/"), "host", "host")
-        name = egress.parse_secure_url(host, field="host").hostname or ""
+        name = parse_secure_url(host, field="host").hostname or ""
         volume = [self._name(field) for field in ("catalog", "schema", "volume")]
-        if not {".", "..", ""}.isdisjoint(self.root.rstrip("/").split("/") if self.root else ()):
-            raise errors.ConfigInvalid("a prefix cannot have empty, '.' or '..' parts", field="prefix")
+        if "//" in self.root:
+            raise errors.ConfigInvalid("a prefix cannot have empty parts", field="prefix")
         seconds = min(self.request_timeout_s or TIMEOUT, MOST_SECONDS)
         chunk = min(self.stream_chunk_bytes or CHUNK, MOST_BYTES)
         return DatabricksClient(host, volume, self.root, self._identity(host, name), self.verify_tls, seconds, chunk)

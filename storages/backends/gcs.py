@@ -32,8 +32,6 @@ class BucketColumns(Prefixed):
         if not BUCKET_NAME.fullmatch(bucket):
             message = "not a bucket name: lower-case letters, digits, dots, hyphens and underscores, at least 3"
             raise errors.ConfigInvalid(message, field="bucket")
-        if not {".", ".."}.isdisjoint(self.root.split("/")):
-            raise errors.ConfigInvalid("a prefix cannot have '.' or '..' parts", field="prefix")
         return GCSClient(bucket, self.root, self.identity())
 
     def identity(self) -> Identity:

@@ -7,7 +7,7 @@ from django.db import models
 
 from storages import egress, errors
 from storages.base import Backend, ExportStorage, ImportStorage, Prefixed, Presigned, Scanned
-from storages.checks import printable, required
+from storages.checks import parse_base_url, printable, required
 from storages.fields import SecretField
 from storages.providers.aws.ambient import ambient_credentials
 from storages.providers.aws.client import S3Client
@@ -39,14 +39,12 @@ class S3Columns(Prefixed):
         bucket = required(self.bucket, "bucket", "bucket")
         if not BUCKET_NAME.fullmatch(bucket):
             raise errors.ConfigInvalid("not a bucket name: 3 to 63 lower-case letters, digits, dots and hyphens", field="bucket")
-        if not {".", ".."}.isdisjoint(self.root.split("/")):
-            raise errors.ConfigInvalid("a prefix cannot have '.' or '..' parts", field="prefix")
         region = (self.region_name or "").strip() or "us-east-1"
         if not re.fullmatch(r"[a-z0-9\-]{2,40}", region):
             raise errors.ConfigInvalid("not a region name such as eu-west-1", field="region_name")
         endpoint = (self.s3_endpoint or "").strip()
         if endpoint:
-            egress.parse_base_url(endpoint, field="s3_endpoint")
+            parse_base_url(endpoint, field="s3_endpoint")
         return self.connect(bucket, region, endpoint, self._credentials())
 
     def connect(self, bucket: str, region: str, endpoint: str, credentials: Any) -> S3Client:

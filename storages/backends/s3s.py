@@ -28,8 +28,11 @@ class RoleClient(S3Client):
         return self.credentials.renew()
 
     def presign(self, key: str, ttl: int) -> str:
+        return self.signed(key, ttl)[0]
+
+    def signed(self, key: str, ttl: int) -> tuple[str, int]:
         credentials, left = self.credentials.lasting(ttl)
-        return self.sign_url(key, min(ttl, left), credentials)
+        return self.sign_url(key, min(ttl, left), credentials), min(ttl, left)
 
     def policy(self, verbs: Collection[str]) -> dict[str, Any]:
         """The role's permissions, and the trust policy that lets our credentials assume it.

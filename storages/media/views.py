@@ -74,7 +74,7 @@ class MediaView(APIView):
         if request.method == "GET" and getattr(source.storage, "presign", False):
             ttl = min(max(source.storage.presign_ttl, 1) * 60, WEEK)
             try:
-                return see_other(source.client.presign(key, ttl), ttl)
+                return see_other(*source.client.signed(key, ttl))
             except (Unsupported, AccessDenied):
                 pass  # this client cannot sign, or may not any more: the proxy serves what a redirect would have
         return respond(request, source.client, key, source.storage.pk)

@@ -11,18 +11,21 @@ from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from storages import budget, egress, errors
+from storages import budget, egress, errors, watchdog
 from storages.client import Client, ObjectInfo, ObjectStream, Readable
 from storages.providers.failures import retry_after, translated
 
 RETRIES = 3
 RETRY = {
+    "connect": 1,  # a host that does not answer is waited for twice, not four times
+    "read": 1,
     "backoff_factor": 0.3,
     "allowed_methods": None,  # all of ours may be repeated
     "raise_on_status": False,
     "retry_after_max": 10,  # seconds; an endpoint must not put our threads to sleep for longer
     "status_forcelist": (429, 500, 502, 503, 504),
 }
+PIECE_TIME = 60  # seconds for one piece of a stream, 1 MiB at most where the backend says no other size
 ANSWER_LIMIT, ANSWER_TIME = 16 * 1024**2, 60  # bytes and seconds of a listing; 1,000 keys of 1,024 bytes are 2 MB
 STATUS_KINDS: dict[int, type[errors.StorageError]] = {
     301: errors.ConfigInvalid,
@@ -47,7 +50,7 @@ class Body(Readable):
 
     def read(self, size: int = -1) -> bytes:
         size = self.chunk if self.chunk and size > self.chunk else size
-        with translated(self.host):
+        with translated(self.host), watchdog.within(self.response, PIECE_TIME):
             return self.response.read(None if size < 0 else size)
 
     def close(self) -> None:
@@ -59,6 +62,7 @@ class HTTPClient(Client):
     """One container behind an HTTP API, reached with one identity."""
 
     codes: ClassVar[Mapping[str, type[errors.StorageError]]] = {}  # the provider's error codes
+    host_field: str | None = None  # the setting that names the host, where the user does
     chunk: int | None = None  # most bytes of one read of a stream
     timeout: tuple[float, float] = (egress.CONNECT_TIMEOUT, egress.READ_TIMEOUT)  # seconds to connect, between two bytes
 
@@ -94,8 +98,7 @@ class HTTPClient(Client):
         response = self.send("GET", self.media_url(key), "read", key, headers=headers, accept=(416,))
         body = Body(response, self.host(), self.chunk)
         if response.status == 416:
-            response.drain_conn()
-            response.release_conn()
+            body.close()
             return self._beyond(key, start, body)
         info = self.info_of(key, response.headers)
         if ranged and response.status == 200:
@@ -154,15 +157,19 @@ class HTTPClient(Client):
             return attempt()
 
     def _request(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Any:
-        from urllib3 import Retry, Timeout
+        from urllib3 import Timeout
 
-        retry = Retry(0 if budget.current() else RETRIES, redirect=False, **RETRY)
+        retry = egress.Patience(0 if budget.current() else RETRIES, redirect=False, **RETRY)
         connect, read = (budget.seconds_left(seconds) for seconds in self.timeout)
         options = {"preload_content": False, "redirect": False, "decode_content": False, "pool_timeout": read}
-        with translated(self.host()):
-            return self.connections().request(
-                method, url, body=body or None, headers=headers, retries=retry, timeout=Timeout(connect, read), **options
-            )
+        try:
+            with translated(self.host()):
+                return self.connections().request(
+                    method, url, body=body or None, headers=headers, retries=retry, timeout=Timeout(connect, read), **options
+                )
+        except errors.EgressDenied as error:
+            error.field = self.host_field
+            raise
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes, verb: str, key: str) -> errors.StorageError:
         """Our error for a refused request. The provider's text is never quoted: it may come from anywhere (CVE-2025-25297)."""
@@ -176,7 +183,7 @@ class HTTPClient(Client):
     def content(self, response: Any, limit: int) -> bytes:
         """The rest of a body of at most ``limit`` bytes, within ANSWER_TIME; whatever the endpoint sends."""
         pieces, size, until = [], 0, time.monotonic() + ANSWER_TIME
-        with translated(self.host()):
+        with translated(self.host()), watchdog.within(response, ANSWER_TIME + 1):
             try:
                 while piece := response.read1(65536):
                     pieces.append(piece)
@@ -194,9 +201,9 @@ class HTTPClient(Client):
         total = headers.get("Content-Range", "").rpartition("/")[2]
         modified = headers.get("Last-Modified")
         try:
-            size = int(total if total.isdigit() else headers.get("Content-Length") or 0)
+            size = int(total if total.isdigit() else headers["Content-Length"])
             when = parsedate_to_datetime(modified) if modified else None
-        except ValueError:
+        except (KeyError, ValueError):
             raise errors.ConfigInvalid(f"the answer is not one of {self.service}; check {self.settings}") from None
         return ObjectInfo(key, size, when, headers.get("ETag", "").strip('"'), headers.get("Content-Type", ""))
 
@@ -208,6 +215,5 @@ class HTTPClient(Client):
         headers = {"Origin": origin, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "range"}
         url = self.presign(key, 60).partition("?")[0]  # a preflight needs no signature, and URLs of requests may be logged
         response = self._request("OPTIONS", url, headers, b"")
-        response.drain_conn()
-        response.release_conn()
+        response.close()
         return response.headers.get("Access-Control-Allow-Origin") in ("*", origin)

@@ -1,6 +1,6 @@
 """Reads the XML that object stores answer a listing with: each entry as the texts of its elements; knows no vendor."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 from xml.parsers import expat
 
@@ -23,15 +23,11 @@ def parse(body: bytes, *, root: str, entries: Collection[str]) -> tuple[list[Ent
     """
     found: list[Entry] = []
     texts: dict[str, str] = {}
-    outside, text, opened = texts, [], []
+    outside, text = texts, []
 
     def start(name: str, attributes: Mapping[str, str]) -> None:
         nonlocal texts
         text.clear()  # white space between elements
-        if not opened:
-            opened.append(name)
-            if name != root:
-                raise NotAListing(f"the document is no {root}")
         if name in entries:
             texts = {}
 
@@ -44,15 +40,21 @@ def parse(body: bytes, *, root: str, entries: Collection[str]) -> tuple[list[Ent
             texts[name] = "".join(text)
             text.clear()
 
+    _read(body, start, end, text.append)
+    if root not in outside:  # every element that ends outside of an entry leaves its text, the outermost one too
+        raise NotAListing(f"the document is no {root}")
+    return found, outside
+
+
+def _read(body: bytes, start: Callable, end: Callable, text: Callable) -> None:
     parser = expat.ParserCreate()
     parser.buffer_text = True
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text.append
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
     parser.StartDoctypeDeclHandler = _refuse
     try:
         parser.Parse(body, True)
     except expat.ExpatError as error:
         raise NotAListing("the document is no XML") from error
-    return found, outside
 
 
 def _refuse(*_: object) -> None:

@@ -78,8 +78,9 @@ class LocalFilesClient(Client):
     def _walk(self, directory: str, recursive: bool, after: tuple[str, ...]) -> Iterator[ObjectInfo]:
         """Regular files in order of their path's components, those up to ``after`` left out."""
         with os.scandir(directory) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
-        for entry in entries:
+            entries = sorted(found, key=lambda entry: entry.name, reverse=True)
+        while entries:
+            entry = entries.pop()  # an entry that was looked at keeps its path and stat, a kilobyte each
             parts = PurePath(entry.path).parts
             if entry.is_dir(follow_symlinks=False):
                 if recursive and (not after or parts >= after[: len(parts)]):

@@ -12,9 +12,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from storages import budget
-from storages.errors import TimedOut
+from storages.errors import TimedOut, Unavailable
 
 EARLY = 60  # seconds; Azure Databricks rejects tokens that live 30 s or less
 FRESH = 5  # seconds; a token rejected this soon will not be better if it is asked for again
@@ -28,26 +29,36 @@ class Slot:
     """The token of one identity; times are of the monotonic clock."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    text: str = field(default="", repr=False)
+    value: Any = field(default="", repr=False)  # a text, or credentials that come and go together
     obtained: float = 0.0
     good_until: float = 0.0
 
 
 _slots: OrderedDict[bytes, Slot] = OrderedDict()
 _guard = threading.Lock()
-_given = threading.local()  # ``text``: the token this thread was given last, so the one it may report as rejected
+_given = threading.local()  # ``value``: the token this thread was given last, so the one it may report as rejected
 
 
-def token(identity: tuple[str, ...], fetch: Callable[[], tuple[str, float]]) -> str:
-    """The identity's token; ``fetch`` gives (text, seconds it lives) and is called by one thread, the others wait for it."""
-    slot, _given.text = _slot(identity), ""
+def token(identity: tuple[str, ...], fetch: Callable[[], tuple[Any, float]], enough: Callable[[Any], bool] | None = None) -> Any:
+    """The identity's token; ``fetch`` gives (token, seconds it lives) and is called by one thread, the others wait for it.
+
+    One that is not ``enough`` for the purpose is replaced early; while that fails, the old one serves until its end.
+    """
+    slot, _given.value = _slot(identity), ""
     with _held(slot):
-        if time.monotonic() >= slot.good_until:
-            text, lives = fetch()
-            now = time.monotonic()
-            slot.text, slot.obtained, slot.good_until = text, now, now + lives - min(EARLY, lives / 2)
-        _given.text = slot.text
-    return slot.text
+        now = time.monotonic()
+        due = now >= slot.good_until
+        if due or (enough and not enough(slot.value) and now - slot.obtained >= FRESH):
+            try:
+                value, lives = fetch()
+            except Unavailable:
+                if due:
+                    raise
+            else:
+                now = time.monotonic()
+                slot.value, slot.obtained, slot.good_until = value, now, now + lives - min(EARLY, lives / 2)
+        _given.value = slot.value
+        return slot.value
 
 
 def forget(identity: tuple[str, ...]) -> bool:
@@ -57,9 +68,9 @@ def forget(identity: tuple[str, ...]) -> bool:
     """
     slot = _slot(identity)
     with _held(slot):
-        if not (rejected := getattr(_given, "text", "")):
+        if not (rejected := getattr(_given, "value", "")):
             return False
-        if slot.text == rejected:  # else another thread has renewed it meanwhile
+        if slot.value == rejected:  # else another thread has renewed it meanwhile
             if time.monotonic() - slot.obtained < FRESH:
                 return False
             slot.good_until = 0.0

@@ -1,5 +1,7 @@
 """What a workspace may answer and what we make of it: classes, verbs, grants, and hosts that are none."""
 
+import json
+
 import pytest
 
 from storages.doctor import examine
@@ -208,3 +210,16 @@ def test_deleting_needs_the_right_to_write(api, fake, body):
         client.delete("a")
     assert (type(error.value), error.value.verb, error.value.grant) == (AccessDenied, "delete", WRITES)
     assert fake.get(f"{ROOT}/a") == b"x"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "kind"),
+    [
+        (404, {"error_code": "NOT_FOUND", "message": "No file 'Invalid access token.png' here."}, NotFound),
+        (403, {"error_code": "PERMISSION_DENIED", "message": "User does not have READ VOLUME on Volume 'required scopes.s.v'."}, AccessDenied),
+        (500, {"error_code": "INTERNAL_ERROR", "message": "NOT_FOUND was what the store said"}, Unavailable),
+    ],
+)  # fmt: skip
+def test_names_inside_a_message_decide_nothing(fake, status, error, kind):
+    body = json.dumps(error).encode()
+    assert type(client_of(fake).failure(status, {}, body, "read", "x")) is kind

@@ -10,7 +10,7 @@ from storages import egress
 from storages.doctor import examine
 from storages.errors import BadCredentials, Throttled, Unavailable
 from storages.providers import tokens
-from storages.providers.databricks.client import IN_FLIGHT
+from storages.providers.databricks.client import CHECKS, WORK
 from tests.backends.databricks_volume import ROOT, SECRET, client_of, enrol, entra_sign_ins, keys, sign_ins
 from tests.backends.databricks_volume import azure as azure  # noqa: F401 - the fixture
 from tests.backends.databricks_volume import entra as entra  # noqa: F401 - the fixture
@@ -167,13 +167,13 @@ def test_a_host_is_asked_at_most_five_things_at_once(planted, method):
     clients = [client_of(planted, method) for _ in range(32)]  # a web request makes its own
     with ThreadPoolExecutor(32) as threads:
         assert list(threads.map(lambda client: client.stat(NAMES[0]).size, clients)) == [100] * 32
-    assert planted.max_in_flight == IN_FLIGHT == 5
+    assert planted.max_in_flight == WORK and WORK + CHECKS == 5
 
 
 def test_an_open_stream_counts_until_it_is_closed(fake):
     fake.put(f"{ROOT}/big", b"z" * 20_000_000)  # more than the sockets' buffers take
     client = client_of(fake, request_timeout_s=1)
-    streams = [client.open("big") for _ in range(5)]
+    streams = [client.open("big") for _ in range(WORK)]
     with pytest.raises(Throttled):
         client.stat("big")
     streams.pop().close()

@@ -48,6 +48,21 @@ def remote(request):
     return request.getfixturevalue(request.param)
 
 
+def test_a_url_that_iam_signed_for_one_identity_is_never_handed_to_another(impersonated, request):
+    impersonated.client().presign("a.png", 600)
+    other = request.getfixturevalue("federated")
+    other.configure(GCS_API_ENDPOINT=impersonated.fake.api_url)  # the same bucket, the same account, another caller
+    assert other.fake.email == impersonated.fake.email
+    other.fake.revoke_iam(other.fake.email, other.fake.email, SIGN_PERMISSION)
+    with pytest.raises(AccessDenied):
+        other.client().presign("a.png", 600)
+
+
+def test_what_iam_signs_lives_for_twelve_hours_at_most(remote):
+    url, seconds = remote.client().signed("a.png", 24 * 3600)
+    assert parse_qs(urlsplit(url).query)["X-Goog-Expires"] == [str(seconds)] == ["43200"]
+
+
 def signatures(box):
     return len(asked(box, "iam", ":signBlob"))
 

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from storages.backends.localfiles import LocalFilesImportStorage
 from storages.doctor import examine
+from storages.errors import ConfigInvalid
 from tests.backends.boxes.localfiles import LocalFilesHarness
 
 NOBODY = 65534  # root may do everything, so the test becomes somebody else
@@ -31,6 +33,18 @@ def box(documents) -> Iterator[LocalFilesHarness]:
         folder.chmod(0o755)
     yield harness
     harness.close()
+
+
+def test_a_directory_whose_name_only_begins_like_the_document_root_is_outside_of_it(tmp_path, settings):
+    root, private = tmp_path / "ds", tmp_path / "ds-private"
+    (root / "in").mkdir(parents=True)
+    private.mkdir()
+    (root / "link").symlink_to(private)
+    settings.LOCAL_FILES_DOCUMENT_ROOT = str(root)
+    assert LocalFilesImportStorage(path=str(root / "in")).client()
+    for path in (private, root / "link", root / ".." / "ds-private", root):
+        with pytest.raises(ConfigInvalid, match="document root|DOCUMENT_ROOT"):
+            LocalFilesImportStorage(path=str(path)).client()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """S3 through an IAM role: who may assume it, how long a session is used, and what a signed URL can outlive."""
 
+from base64 import urlsafe_b64encode
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -74,6 +75,14 @@ def test_one_session_serves_many_clients_and_requests(role):
     assert len(role.fake.assumed) == 1
 
 
+def test_a_session_of_another_role_or_external_id_is_never_lent(role):
+    assert role.client().stat("a.png").size == 10
+    role.fake.add_role(OTHER, ["AKIAONLYTHESOURCE001"], "quay:7", allow=[])
+    for change in ({"external_id": "quay:8"}, {"role_arn": OTHER}):
+        with pytest.raises(AccessDenied):
+            role.client(**change).stat("a.png")
+
+
 def test_a_session_of_other_keys_is_never_lent(role):
     assert role.client().stat("a.png").size == 10
     with pytest.raises(BadCredentials):
@@ -129,6 +138,29 @@ def test_signing_takes_a_new_session_when_the_old_one_ends_too_soon(role, monkey
     role.fake.advance(840)
     client.presign("a.png", 600)
     assert len(role.fake.assumed) == 2
+
+
+def test_a_session_serves_to_its_end_while_sts_is_out_of_reach(role, monkeypatch):
+    monkeypatch.setattr(tokens, "FRESH", 0)
+    role.fake.advance(-840)
+    client = role.client()
+    client.stat("a.png")  # a session of 46 minutes
+    role.fake.advance(840)
+    role.fake.sts.refuse_all()
+    monkeypatch.setattr(s3_role, "SECONDS", 2 * 3600)  # what is wanted now is more than is left
+    url, seconds = client.signed("a.png", 3600)
+    assert 2000 < seconds < 2800 and urllib3.request("GET", url).status == 200
+    assert client.stat("a.png").size == 10
+
+
+@pytest.mark.django_db
+def test_a_redirect_is_remembered_no_longer_than_its_session(role, api, project):
+    settings = role.settings() | {"project": project.pk, "presign_ttl": 600}
+    assert api.post("/api/storages/s3s", settings).status_code == 201
+    fileuri = urlsafe_b64encode(b"s3://data/a.png").decode()
+    redirect = api.get(f"/projects/{project.pk}/resolve/?fileuri={fileuri}")
+    assert redirect.status_code == 303
+    assert int(redirect["Cache-Control"].rpartition("=")[2]) <= 3600 - 60
 
 
 def test_an_unreachable_or_throttling_sts_is_told_as_such(role):

@@ -3,11 +3,14 @@
 import socket
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 
-from storages import budget, doctor
-from storages.errors import TimedOut
+from storages import budget, doctor, egress
+from storages.backends.s3 import S3ImportStorage
+from storages.errors import StorageError, TimedOut
+from storages.providers import http
 from storages.runs import ImportRun
 from tests.fakes.s3_access import Grant
 
@@ -160,6 +163,100 @@ def test_a_host_that_drips_its_headers_is_given_up_when_the_time_is_over(api, s3
 
 
 EXAMINE = doctor.examine
+
+
+def test_the_same_host_does_not_keep_a_thread_that_reads_or_lists(api, s3_settings, dripping, monkeypatch):
+    monkeypatch.setattr(egress, "HEAD_TIME", 0)
+    monkeypatch.setattr(http.HTTPClient, "timeout", (1, 1))
+    monkeypatch.setattr(http, "RETRY", http.RETRY | {"read": 0})
+    began = time.monotonic()
+    answer = api.post("/api/storages/s3/files", s3_settings | {"s3_endpoint": dripping})
+    assert answer.status_code == 400 and time.monotonic() - began < 6, answer.content
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 416 R\r\nContent-Length: 9999999\r\n\r\nxxxx"])
+def test_answers_without_end_are_not_read_to_their_end(s3_settings, answer, monkeypatch):
+    monkeypatch.setattr(egress, "HEAD_TIME", 0)
+    monkeypatch.setattr(http.HTTPClient, "timeout", (1, 1))
+    monkeypatch.setattr(http, "RETRIES", 0)
+    with endless(answer) as url:
+        client = S3ImportStorage(
+            **{"project_id": 1} | {k: v for k, v in s3_settings.items() if k != "project"} | {"s3_endpoint": url}
+        ).client()
+        began = time.monotonic()
+        with pytest.raises(StorageError):
+            client.open("a", 5)
+        assert time.monotonic() - began < 8
+
+
+@contextmanager
+def endless(piece):
+    """A server that begins with ``piece`` and repeats it every 0.2 s."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listener.accept()
+                while True:
+                    connection.sendall(piece)
+                    time.sleep(0.2)
+            except OSError:
+                if listener.fileno() < 0:
+                    return
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    listener.close()
+
+
+def test_a_name_server_that_does_not_answer_is_given_up(api, s3_settings, monkeypatch):
+    real = socket.getaddrinfo
+    monkeypatch.setattr(egress, "LOOK_UP_TIMEOUT", 0.5)
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *rest: (time.sleep(5) if host == "slow.example" else None, real(host, *rest))[1]
+    )
+    began = time.monotonic()
+    answer = api.post("/api/storages/s3/validate", s3_settings | {"s3_endpoint": "http://slow.example"})
+    assert answer.json()["connection"]["code"] == "timeout" and time.monotonic() - began < 3
+
+
+def test_the_cors_question_is_asked_within_the_same_time(api, s3, s3_settings, monkeypatch):
+    monkeypatch.setattr(doctor, "SECONDS", 1)
+    s3.put("data", "a.png", b"x")
+    s3.delay(3, match="quayside-probe")
+    began = time.monotonic()
+    body = api.post("/api/storages/s3/doctor", s3_settings).json()
+    assert body["ok"] is True and body["warnings"] == [] and time.monotonic() - began < 2.5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_throttled_sync_is_left_to_the_patience_of_its_job(api, s3, s3_settings, create, work):
+    s3.put("data", "a.png", b"x")
+    pk = create("s3", s3_settings, use_blob_urls=True)["id"]
+    s3.fail_next(1)
+    assert api.post(f"/api/storages/s3/{pk}/sync").json()["status"] == "queued"
+    work()
+    assert api.get(f"/api/storages/s3/{pk}").json()["last_sync_count"] == 1
+
+
+def test_a_reserved_address_names_class_and_field(api, s3_settings, settings):
+    settings.SSRF_ALLOWED_NETWORKS = []
+    egress.shared_pool.cache_clear()
+    answer = api.post("/api/storages/s3/validate", s3_settings)
+    assert answer.status_code == 403 and "reserved network address" in answer.json()["detail"]
+    assert answer.json()["connection"] == {"code": "egress_denied", "verb": "list", "field": "s3_endpoint", "grant": None}
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+)
+def test_grants_and_policy_are_those_of_the_partition(region, partition):
+    client = S3ImportStorage(
+        bucket="data", project_id=1, region_name=region, aws_access_key_id="A", aws_secret_access_key="s"
+    ).client()
+    assert client.grant("list") == f"s3:ListBucket on arn:{partition}:s3:::data"
+    assert client.policy({"list"})["Statement"][0]["Resource"] == [f"arn:{partition}:s3:::data"]
 
 
 def test_a_spent_budget_refuses_every_further_step():

@@ -194,6 +194,9 @@ def test_an_endpoint_cannot_put_our_threads_to_sleep(api, s3_settings, monkeypat
         assert api.post("/api/storages/s3/validate", s3_settings | {"s3_endpoint": slow.url}).status_code == 400
         assert naps == [], "a connection check makes one attempt"
         assert api.post("/api/storages/s3/files", s3_settings | {"s3_endpoint": slow.url}).status_code == 400
+    assert naps == [], "a day is not waited for"
+    with Server(lambda request: Response(503, {"Retry-After": "7", "Content-Length": "0"})) as slow:
+        assert api.post("/api/storages/s3/files", s3_settings | {"s3_endpoint": slow.url}).status_code == 400
     assert naps and max(naps) <= 10
 
 

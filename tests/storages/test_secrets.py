@@ -144,9 +144,10 @@ def test_failing_connections_leave_no_credential_anywhere(caller, canaries, work
         for answer in (
             caller.post(f"/api/storages/{route}/validate", canaries | {"id": pk}),
             caller.patch(f"/api/storages/{route}/{pk}", SECRETS),
-            caller.post(f"/api/storages/{route}/{pk}/sync"),
         ):
             assert answer.status_code == 400, answer.content
+        # a store that asks to slow down is left to the job's patience
+        assert caller.post(f"/api/storages/{route}/{pk}/sync").status_code == (200 if trouble == "slow down" else 400)
     trail()
 
 

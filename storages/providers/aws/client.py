@@ -19,7 +19,7 @@ class S3Client(HTTPClient):
     capabilities = Capabilities(presign=True)
     service, credential = "S3", "access key, secret key and session token"
     settings = "bucket, region_name and s3_endpoint"
-    codes = s3.ERROR_CODES
+    codes, host_field = s3.ERROR_CODES, "s3_endpoint"
     grants = {
         verb: f"{action} on arn:aws:s3:::{{container}}{'' if verb == 'list' else '/{root}*'}" for verb, action in ACTIONS.items()
     }
@@ -91,9 +91,12 @@ class S3Client(HTTPClient):
         url = self.url(key, {"response-content-type": kind} if kind else None)
         return s3.sign_url(url, ttl, credentials, self.address.region)
 
+    def grant(self, verb: str) -> str:
+        return super().grant(verb).replace("arn:aws:", f"arn:{self.address.partition}:")
+
     def policy(self, verbs: Collection[str]) -> dict[str, Any]:
         """An IAM identity policy. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html"""
-        bucket = f"arn:{'aws-cn' if self.address.region.startswith('cn-') else 'aws'}:s3:::{self.container}"
+        bucket = f"arn:{self.address.partition}:s3:::{self.container}"
         listing: dict[str, Any] = {"Effect": "Allow", "Action": [ACTIONS["list"]], "Resource": [bucket]}
         if self.root:
             listing["Condition"] = {"StringLike": {"s3:prefix": [f"{self.root}*"]}}

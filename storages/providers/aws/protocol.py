@@ -99,6 +99,11 @@ class Address:
     region: str
     endpoint: str = ""
 
+    @property
+    def partition(self) -> str:
+        """https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html"""
+        return "aws-cn" if self.region.startswith("cn-") else "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
+
     def url(self, key: str = "", query: Mapping[str, str] | None = None) -> str:
         """The URL of an object, or of the bucket if ``key`` is empty; every byte outside the unreserved set is escaped."""
         path = quote(key, safe="/~")

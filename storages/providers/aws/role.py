@@ -48,13 +48,10 @@ class RoleSession:
         return tokens.token(self._identity, self._assume)[0]
 
     def lasting(self, seconds: int) -> tuple[Any, int]:
-        """Credentials and the seconds they live, for ``seconds`` if a new session can do that; then they are new."""
-        for _ in range(2):
-            credentials, expires = tokens.token(self._identity, self._assume)
-            left = int((expires - datetime.now(UTC)).total_seconds())
-            if left >= min(seconds, SECONDS // 2) or not tokens.forget(self._identity):
-                break
-        return credentials, left
+        """Credentials and the seconds they live: ``seconds`` or at least half a session, if a new one can be had."""
+        wanted = min(seconds, SECONDS // 2)
+        credentials, expires = tokens.token(self._identity, self._assume, lambda found: _left(found[1]) >= wanted)
+        return credentials, _left(expires)
 
     def renew(self) -> bool:
         return tokens.forget(self._identity)
@@ -86,3 +83,7 @@ class RoleSession:
         error = kind(f"{text.format(role=self.role)} (HTTP {status}{' ' + code if code in STS_CODES else ''})", field=field)
         error.grant = f"sts:AssumeRole on {self.role}" if kind is errors.AccessDenied else ""
         return error
+
+
+def _left(expires: datetime) -> int:
+    return int((expires - datetime.now(UTC)).total_seconds())

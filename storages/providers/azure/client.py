@@ -54,7 +54,7 @@ class AzureClient(HTTPClient):
         except errors.Unavailable as error:
             if type(error) is not errors.Unavailable or self._is_known():
                 raise
-            message = f"{error}; Azure knows no storage account {self.account}, or this server's DNS does not"
+            message = "Azure knows no storage account of this name, or this server's DNS does not; check account_name"
             raise errors.Unavailable(message, field="account_name") from error
 
     def _is_known(self) -> bool:
@@ -140,6 +140,10 @@ class KeyClient(AzureClient):
         headers = super().authorize(method, url, headers, body)
         key = base64.b64decode(self._key)
         return headers | {"Authorization": protocol.sign(method, url, headers, body, self.account, key)}
+
+    def host(self) -> str:
+        """Said in messages, which the database keeps: this account's name is as secret as its key (contract of the API)."""
+        return "the blob service of account_name"
 
     def presign(self, key: str, ttl: int) -> str:
         return self.sign_url(key, ttl, account_key=self._key)

@@ -53,13 +53,14 @@ class TokenClient(AzureClient):
         return error
 
     def presign(self, key: str, ttl: int) -> str:
-        """A URL that never outlives the key it is signed with; a key that would end too soon is replaced first."""
-        for _ in range(2):
-            delegation, expires = tokens.token(self._identity, self._delegate)
-            left = int((expires - datetime.now(UTC)).total_seconds()) - 1
-            if left > min(ttl, LIFE // 2) or not tokens.forget(self._identity):
-                break
-        return self.sign_url(key, min(ttl, left), user_delegation_key=delegation)
+        return self.signed(key, ttl)[0]
+
+    def signed(self, key: str, ttl: int) -> tuple[str, int]:
+        """The URL never outlives the key it is signed with; a key that would end too soon is replaced first."""
+        wanted = min(ttl, LIFE // 2)
+        delegation, expires = tokens.token(self._identity, self._delegate, lambda found: _left(found[1]) > wanted)
+        seconds = min(ttl, _left(expires))
+        return self.sign_url(key, seconds, user_delegation_key=delegation), seconds
 
     def _delegate(self) -> tuple[tuple[Any, datetime], float]:
         """A key and its end ("Get User Delegation Key"), and the seconds it lives."""
@@ -86,3 +87,7 @@ class TokenClient(AzureClient):
         role = CONTRIBUTOR if {"write", "delete"} & set(verbs) else READER
         wanted = [{"role": role, "scope": f"{ACCOUNT}{self.account}/blobServices/default/containers/{self.container}"}]
         return [*wanted, {"role": DELEGATOR, "scope": ACCOUNT + self.account}] if "sign" in verbs else wanted
+
+
+def _left(expires: datetime) -> int:
+    return int((expires - datetime.now(UTC)).total_seconds()) - 1

@@ -4,6 +4,7 @@ https://docs.databricks.com/api/workspace/files. Databricks signs no URLs, so me
 """
 
 import json
+import re
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
@@ -14,7 +15,8 @@ from storages import budget, egress, errors
 from storages.client import Capabilities, ObjectInfo, Page
 from storages.providers.http import HTTPClient
 
-IN_FLIGHT = 5  # requests per host at once: half of what a workspace takes (databricks/cli, libs/filer, comment of 2024)
+# requests per host at once, 5 in all: half of what a workspace takes (databricks/cli, libs/filer, comment of 2024)
+WORK, CHECKS = 4, 1
 # phrases and reasons of https://docs.databricks.com/api/workspace/files and of recorded answers (protocols.md §1.3)
 CODES: dict[str, type[errors.StorageError]] = {
     "Invalid access token": errors.BadCredentials,
@@ -30,6 +32,13 @@ CODES: dict[str, type[errors.StorageError]] = {
     "REQUEST_LIMIT_EXCEEDED": errors.Throttled,
     "TEMPORARILY_UNAVAILABLE": errors.Throttled,
 }
+
+
+PHRASES = [  # how the messages of the sign-in layer begin, which has no codes of its own
+    (re.compile("Invalid access token"), "Invalid access token"),
+    (re.compile(r"Source IP address: \S+ is blocked by Databricks IP ACL"), "blocked by Databricks IP ACL"),
+    (re.compile("Provided OAuth token does not have required scopes"), "required scopes"),
+]
 
 
 class Entries(NamedTuple):
@@ -61,7 +70,7 @@ class DatabricksClient(HTTPClient):
     capabilities = Capabilities(presign=False)
     service, credential = "Databricks", "access token or client secret"
     settings = "host, catalog, schema, volume and prefix"
-    codes = CODES
+    codes, host_field = CODES, "host"
     grants = {
         "list": "USE CATALOG, USE SCHEMA and READ VOLUME on {container}",
         "read": "READ VOLUME on {container}",
@@ -79,9 +88,7 @@ class DatabricksClient(HTTPClient):
         identity.workspace = self
 
     def connections(self) -> Any:
-        if budget.current():
-            return egress.pool(verify=self.verify)
-        return egress.shared_pool(self.verify, IN_FLIGHT, block=True)
+        return egress.shared_pool(self.verify, CHECKS if budget.current() else WORK, block=True)
 
     def url(self, key: str = "", query: Mapping[str, str] | None = None, kind: str = "files") -> str:
         path = quote(f"/{self.container}/{key}".rstrip("/") if kind == "directories" else f"/{self.container}/{key}")
@@ -94,9 +101,16 @@ class DatabricksClient(HTTPClient):
         return self._identity.renew()
 
     def code_of(self, headers: Mapping[str, str], body: bytes) -> str:
-        """The first entry of CODES that the answer names, be it JSON, plain text or the reason header of a HEAD."""
-        told = body[:8192].decode("utf-8", "replace") + headers.get("X-Databricks-Reason-Phrase", "")
-        return next((code for code in CODES if code in told), "")
+        """The entry of CODES that the answer is: its reason, its code, or how its message begins; names in it do not count."""
+        document = parse(body or b"{}")
+        if document is None:
+            message = body[:200].decode("utf-8", "replace")
+            return next((code for code in CODES if message.startswith(code)), "")
+        details = document.get("details")
+        reasons = [detail.get("reason") for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
+        message = str(document.get("message") or headers.get("X-Databricks-Reason-Phrase", ""))
+        phrase = next((code for begin, code in PHRASES if begin.match(message)), None)
+        return next((code for code in (phrase, *reasons, document.get("error_code")) if code in CODES), "")
 
     def exchange(self, method: str, url: str, headers: dict[str, str], body: bytes = b"") -> tuple[int, Mapping[str, str], bytes]:
         """One request with its own authorization: status, headers and body of the answer."""

@@ -33,7 +33,7 @@ class Identity(ABC):
     @property
     @abstractmethod
     def parts(self) -> tuple[str, ...]:
-        """All that a token depends on (see storages.tokens)."""
+        """All that a token depends on (see storages.providers.tokens)."""
 
     @abstractmethod
     def _fetch(self) -> tuple[str, float]:
@@ -86,10 +86,20 @@ class Ambient(Identity):
     def parts(self) -> tuple[str, ...]:
         return ("google-default", self._path, *self._scopes)
 
-    @cached_property
+    @property
     def _found(self) -> Any:
-        with exchange.translated(self._field):
-            return _default(self._scopes, self._path)
+        if isinstance(self._looked_up, errors.StorageError):
+            raise self._looked_up
+        return self._looked_up
+
+    @cached_property
+    def _looked_up(self) -> Any:
+        """The identity, or why there is none: a metadata server that does not answer is waited for only once."""
+        try:
+            with exchange.translated(self._field):
+                return _default(self._scopes, self._path)
+        except errors.StorageError as error:
+            return error
 
     def _fetch(self) -> tuple[str, float]:
         with exchange.translated(self._field):

@@ -176,6 +176,9 @@ class GCSClient(HTTPClient):
     def presign(self, key: str, ttl: int) -> str:
         return gcs_signing.signed_url(self.identity, self.container, key, ttl)
 
+    def signed(self, key: str, ttl: int) -> tuple[str, int]:
+        return self.presign(key, ttl), min(ttl, gcs_signing.IAM_LIFE if self.identity.remote else ttl)
+
     def policy(self, verbs: Collection[str]) -> dict[str, Any]:
         """Bindings for the bucket's IAM policy, and for that of the service account where it needs some.
 

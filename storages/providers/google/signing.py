@@ -17,6 +17,8 @@ from storages import budget
 from storages.providers.google.auth import Identity
 
 WEEK = 604_800  # seconds
+IAM_LIFE = 12 * 3600  # seconds: https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/signBlob
+
 MOST = 10_000  # URLs kept
 # signBlob is limited per minute and project (https://cloud.google.com/iam/quotas), so a URL is handed out again; but no
 # longer than browsers are let keep it less than it lives: they may remember a redirect until a minute before its end
@@ -31,7 +33,7 @@ def signed_url(identity: Identity, bucket: str, key: str, ttl: int) -> str:
 
     Raises what the identity raises when it signs. A connection check always asks anew.
     """
-    ttl = min(max(ttl, 1), WEEK)
+    ttl = min(max(ttl, 1), IAM_LIFE if identity.remote else WEEK)
     if not identity.remote:
         return _sign(identity, bucket, key, ttl)
     place = (*identity.parts, settings.GCS_API_ENDPOINT, bucket, key, ttl)
