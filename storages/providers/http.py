@@ -63,6 +63,7 @@ class HTTPClient(Client):
 
     codes: ClassVar[Mapping[str, type[errors.StorageError]]] = {}  # the provider's error codes
     host_field: str | None = None  # the setting that names the host, where the user does
+    _host = ""
     chunk: int | None = None  # most bytes of one read of a stream
     timeout: tuple[float, float] = (egress.CONNECT_TIMEOUT, egress.READ_TIMEOUT)  # seconds to connect, between two bytes
 
@@ -208,7 +209,8 @@ class HTTPClient(Client):
         return ObjectInfo(key, size, when, headers.get("ETag", "").strip('"'), headers.get("Content-Type", ""))
 
     def host(self) -> str:
-        return urlsplit(self.url()).netloc
+        self._host = self._host or urlsplit(self.url()).netloc
+        return self._host
 
     def allows_origin(self, origin: str, key: str) -> bool | None:
         """Asks as a browser does before a script may read: the preflight request of the Fetch standard, "CORS-preflight"."""
