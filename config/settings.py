@@ -122,6 +122,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Cloud storage service of a labeling platform, speaking the Label Studio storage API.",
     "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENFORCE_NON_BLANK_FIELDS": True,  # says minLength 1 where an empty text is refused
     "SWAGGER_UI_DIST": "SIDECAR",  # from this server, not from a CDN
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

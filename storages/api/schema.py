@@ -33,5 +33,14 @@ class BackendSchema(AutoSchema):
         created = type(self.view).__name__ == "StorageList" and self.method == "POST"
         return {201 if created else 200: self._own_serializer(many=many)}
 
+    def _get_serializer_field_meta(self, field: Any, direction: str) -> dict[str, Any]:
+        """With the default of the column: serializers have none of their own, so that a PATCH changes only what it names."""
+        meta = super()._get_serializer_field_meta(field, direction)
+        model = getattr(getattr(field.parent, "Meta", None), "model", None)
+        columns = {column.name: column for column in model._meta.concrete_fields} if model else {}
+        if (column := columns.get(field.source)) is not None and column.has_default() and not field.read_only:
+            meta.setdefault("default", getattr(column.get_default(), "value", column.get_default()))
+        return meta
+
     def _own_serializer(self, **options: Any) -> Any:
         return self.view.get_serializer_class()(**options)
