@@ -12,7 +12,7 @@ from socket import SHUT_RDWR, socket
 from typing import Any
 
 _waiting: dict[object, tuple[float, socket]] = {}  # what is being waited for → until when, over which connection
-_wake = threading.Event()
+_wake, _never = threading.Event(), threading.Event()
 _guard = threading.Lock()
 _thread: threading.Thread | None = None
 
@@ -53,4 +53,4 @@ def _watch() -> None:
                     socket.shutdown(connection, SHUT_RDWR)  # not SSLSocket's own, which another thread is using
         if not _waiting:
             _wake.clear()
-        time.sleep(1)
+        _never.wait(1)
