@@ -44,6 +44,8 @@ def diagnose(storage: Storage, origin: str) -> dict[str, Any]:
     with budget.limited(doctor.SECONDS):
         report = storage.examine()
         prescription = doctor.prescribe(report, verbs, origin)
+    if report.client is not None and not report.client.capabilities.presign:
+        verbs = verbs - {"sign"}
     tried = {probe.verb for probe in report.probes}
     probes = [_told(probe) for probe in report.probes]
     if report.error is not None:

@@ -150,6 +150,8 @@ def test_one_declaration_gives_routes_forms_doctor_sync_media_and_export(shelf, 
         "field": None,
         "grant": "the key to shelf one",
     }
+    probes = api.post("/api/storages/shelf/doctor", settings | {"pin": "0"}).json()["probes"]
+    assert [(probe["verb"], probe["ok"]) for probe in probes] == [("list", False), ("read", None)]
     source = create("shelf", settings, use_blob_urls=True, recursive_scan=True)
     assert source["type"] == "shelf" and "pin" not in source
     assert sync("shelf", source["id"])["last_sync_count"] == 5
