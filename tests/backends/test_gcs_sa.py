@@ -131,6 +131,7 @@ def keyless(impersonated, monkeypatch):
         "AWS_REGION": "eu-west-1",
     }.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
     fake.add_aws_identity("AKIAHARBOURSERVER001", secret, arn=ARN)
     fake.add_provider(AUDIENCE)
     fake.grant_iam(fake.federated(AUDIENCE, ARN), fake.email, TOKEN_PERMISSION)
