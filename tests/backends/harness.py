@@ -80,6 +80,11 @@ class Harness(ABC):
         for name, value in variables.items():
             self._variables.setenv(name, value)
 
+    def withdraw(self, *names: str) -> None:
+        """Takes environment variables away, until ``close``: undone before a test's own monkeypatch, they would come back."""
+        for name in names:
+            self._variables.delenv(name)
+
     def close(self) -> None:
         """Stops what was started."""
         self._variables.undo()

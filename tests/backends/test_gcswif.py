@@ -116,8 +116,7 @@ def test_the_server_s_aws_identity_is_the_operator_s_to_lend(federated, settings
 
 def test_a_server_without_an_aws_identity_says_so(federated, monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name)
+    federated.withdraw("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
     ambient._default_chain.cache_clear()
     error = failure(federated)
     assert isinstance(error, BadCredentials) and "AWS identity" in str(error)

@@ -4,49 +4,18 @@ https://docs.databricks.com/api/workspace/files. Databricks signs no URLs, so me
 """
 
 import json
-import re
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
-from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 from storages import budget, egress, errors
 from storages.client import Capabilities, ObjectInfo, Page
+from storages.providers.databricks import protocol
 from storages.providers.http import HTTPClient
 
 # requests per host at once, 5 in all: half of what a workspace takes (databricks/cli, libs/filer, comment of 2024)
 WORK, CHECKS = 4, 1
-# phrases and reasons of https://docs.databricks.com/api/workspace/files and of recorded answers (protocols.md §1.3)
-CODES: dict[str, type[errors.StorageError]] = {
-    "Invalid access token": errors.BadCredentials,
-    "blocked by Databricks IP ACL": errors.Unavailable,
-    "required scopes": errors.ConfigInvalid,
-    "FILES_API_AZURE_FORBIDDEN": errors.AccessDenied,
-    "PERMISSION_DENIED": errors.AccessDenied,
-    "FILES_API_INVALID_PATH": errors.ConfigInvalid,
-    "ENDPOINT_NOT_FOUND": errors.ConfigInvalid,
-    "NOT_FOUND": errors.NotFound,
-    "ALREADY_EXISTS": errors.ConfigInvalid,  # we overwrite files, so a directory is in the way, or a file where one is needed
-    "RESOURCE_EXHAUSTED": errors.Throttled,
-    "REQUEST_LIMIT_EXCEEDED": errors.Throttled,
-    "TEMPORARILY_UNAVAILABLE": errors.Throttled,
-}
-
-
-PHRASES = [  # how the messages of the sign-in layer begin, which has no codes of its own
-    (re.compile("Invalid access token"), "Invalid access token"),
-    (re.compile(r"Source IP address: \S+ is blocked by Databricks IP ACL"), "blocked by Databricks IP ACL"),
-    (re.compile("Provided OAuth token does not have required scopes"), "required scopes"),
-]
-
-
-class Entries(NamedTuple):
-    """One page of one directory: its files, the directories below it, and the token of the next page."""
-
-    objects: list[ObjectInfo]
-    below: list[str]
-    token: str
 
 
 class Identity(Protocol):
@@ -70,7 +39,7 @@ class DatabricksClient(HTTPClient):
     capabilities = Capabilities(presign=False)
     service, credential = "Databricks", "access token or client secret"
     settings = "host, catalog, schema, volume and prefix"
-    codes, host_field = CODES, "host"
+    codes, host_field = protocol.CODES, "host"
     grants = {
         "list": "USE CATALOG, USE SCHEMA and READ VOLUME on {container}",
         "read": "READ VOLUME on {container}",
@@ -102,15 +71,15 @@ class DatabricksClient(HTTPClient):
 
     def code_of(self, headers: Mapping[str, str], body: bytes) -> str:
         """The entry of CODES that the answer is: its reason, its code, or how its message begins; names in it do not count."""
-        document = parse(body or b"{}")
+        document = protocol.parse(body or b"{}")
         if document is None:
             message = body[:200].decode("utf-8", "replace")
-            return next((code for code in CODES if message.startswith(code)), "")
+            return next((code for code in protocol.CODES if message.startswith(code)), "")
         details = document.get("details")
         reasons = [detail.get("reason") for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
         message = str(document.get("message") or headers.get("X-Databricks-Reason-Phrase", ""))
-        phrase = next((code for begin, code in PHRASES if begin.match(message)), None)
-        return next((code for code in (phrase, *reasons, document.get("error_code")) if code in CODES), "")
+        phrase = next((code for begin, code in protocol.PHRASES if begin.match(message)), None)
+        return next((code for code in (phrase, *reasons, document.get("error_code")) if code in protocol.CODES), "")
 
     def exchange(self, method: str, url: str, headers: dict[str, str], body: bytes = b"") -> tuple[int, Mapping[str, str], bytes]:
         """One request with its own authorization: status, headers and body of the answer."""
@@ -138,46 +107,24 @@ class DatabricksClient(HTTPClient):
                     next_ = (directory, page.token) if page.token else (waiting[0], "") if waiting else None
                     yield Page(page.objects, json.dumps(next_) if next_ else "")
 
-    def _pages(self, directory: str, token: str) -> Iterator[Entries]:
+    def _pages(self, directory: str, token: str) -> Iterator[protocol.Entries]:
         """The pages of one directory; one that vanished, or an export folder that is still to be made, has none."""
         while True:
             url = self.url(directory, {"page_token": token} if token else None, "directories")
             response, body = self.answer("GET", url, "list", directory, accept=(404,))
             if response.status == 404:
-                if parse(body) is None or self.code_of(response.headers, body) == "ENDPOINT_NOT_FOUND":
+                if protocol.parse(body) is None or self.code_of(response.headers, body) == "ENDPOINT_NOT_FOUND":
                     raise self.misplaced(404)
                 if directory == self.root.rstrip("/") and self._exists() is False:
                     raise self.failure(404, response.headers, body, "list", directory)
                 return
-            page = self._parse(directory, body)
+            page = protocol.parse_page(self.container, directory, body)
             yield page
             if not page.token:
                 return
             if page.token == token:
                 raise errors.Unavailable("the workspace's listing does not go on: its page token repeats")
             token = page.token
-
-    def _parse(self, directory: str, body: bytes) -> Entries:
-        """One answer: any of its members may be missing where it is empty, zero or false."""
-        answer, top = parse(body), f"/{self.container}/"
-        try:
-            entries = Entries([], [], str(answer.get("next_page_token") or ""))
-            for entry in answer.get("contents") or ():
-                path = entry["path"].rstrip("/")
-                folder, _, name = path.rpartition("/")
-                if folder != f"{top}{directory}".rstrip("/") or name in (".", ".."):
-                    raise ValueError("the entry lies elsewhere")
-                path.encode()  # a lone surrogate can be in no URL
-                if entry.get("is_directory"):
-                    entries.below.append(path[len(top) :])
-                else:
-                    modified = datetime.fromtimestamp(int(entry.get("last_modified") or 0) / 1000, UTC)
-                    size = int(entry.get("file_size") or 0)
-                    entries.objects.append(ObjectInfo(path[len(top) :], size, modified, _version(modified, size)))
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError):
-            message = "the answer is not a listing of the Files API; is host a Databricks workspace?"
-            raise errors.ConfigInvalid(message, field="host") from None
-        return entries
 
     def _exists(self) -> bool | None:
         """Whether Unity Catalog knows the volume; None if this identity may not ask. An empty volume can look missing."""
@@ -204,7 +151,7 @@ class DatabricksClient(HTTPClient):
 
     def info_of(self, key: str, headers: Mapping[str, str]) -> ObjectInfo:
         info = super().info_of(key, headers)
-        return info._replace(etag=_version(info.modified, info.size) if info.modified else "")
+        return info._replace(etag=protocol.version(info.modified, info.size) if info.modified else "")
 
     def write(self, key: str, data: bytes, content_type: str = "application/json") -> None:
         headers = {"Content-Type": "application/octet-stream"}
@@ -242,20 +189,6 @@ class DatabricksClient(HTTPClient):
         return super().key_of(f"dbx://{self.container}/{rest}") if head.lower() == f"dbx://{self.container}/".lower() else None
 
 
-def parse(body: bytes) -> dict[str, Any] | None:
-    """The JSON object in ``body``, None if it holds anything else."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
 def _rank(directory: str) -> tuple[int, list[str]]:
     """What a breadth-first walk through sorted sub-folders comes to in ascending order."""
     return directory.count("/"), directory.split("/")
-
-
-def _version(modified: datetime, size: int) -> str:
-    """A validator, since Files API 2.0 has no ETag; in whole seconds, because Last-Modified has no more."""
-    return f"{int(modified.timestamp()):x}-{size:x}"

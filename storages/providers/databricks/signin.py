@@ -4,7 +4,8 @@ from urllib.parse import urlencode
 
 from storages import errors
 from storages.providers import tokens
-from storages.providers.databricks.client import DatabricksClient, parse
+from storages.providers.databricks.client import DatabricksClient
+from storages.providers.databricks.protocol import parse
 
 
 class PersonalToken:
