@@ -154,6 +154,11 @@ DATABRICKS_OAUTH_SCOPE = env_str("DATABRICKS_OAUTH_SCOPE", "all-apis")
 SYNC_ON_TARGET_STORAGE_CREATION = env_bool("SYNC_ON_TARGET_STORAGE_CREATION", True)
 FUTURE_SAVE_TASK_TO_STORAGE = env_bool("FUTURE_SAVE_TASK_TO_STORAGE", False)
 FUTURE_SAVE_TASK_TO_STORAGE_JSON_EXT = env_bool("FUTURE_SAVE_TASK_TO_STORAGE_JSON_EXT", True)
+SYNC_MAX_OBJECT_MB = env_int("SYNC_MAX_OBJECT_MB", 10 * 1024)  # MiB of one task file; 0: any size
+SYNC_MAX_UNPACKED_MB = env_int("SYNC_MAX_UNPACKED_MB", 10 * 1024)  # MiB that a gzip file may unpack to; 0: any size
+SYNC_MAX_ROW_MB = env_int("SYNC_MAX_ROW_MB", 16, minimum=1, maximum=512)  # MiB of one task in a file, held in memory
+SYNC_MAX_ROW_GROUP_MB = env_int("SYNC_MAX_ROW_GROUP_MB", 256, minimum=1)  # MiB of one Parquet row group, unpacked
+SYNC_MAX_JSON_DEPTH = env_int("SYNC_MAX_JSON_DEPTH", 100, minimum=2, maximum=500)  # levels; the interpreter ends near 1000
 DEFAULT_STORAGE_LIST_LIMIT = env_int("DEFAULT_STORAGE_LIST_LIMIT", 100, minimum=1)
 LOCAL_FILES_SERVING_ENABLED = env_bool("LOCAL_FILES_SERVING_ENABLED", False)
 LOCAL_FILES_DOCUMENT_ROOT = env_str("LOCAL_FILES_DOCUMENT_ROOT")

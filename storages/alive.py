@@ -13,23 +13,24 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def kept_alive(renew: Callable[[], object]) -> Iterator[None]:
-    """Calls ``renew`` every HEARTBEAT seconds until the block is left, or until it raises LeaseLost."""
-    stop = threading.Event()
-    heart = threading.Thread(target=_beat, args=(renew, stop), daemon=True, name="heartbeat")
+def kept_alive(renew: Callable[[], object]) -> Iterator[threading.Event]:
+    """Calls ``renew`` every HEARTBEAT seconds until the block is left, or until it raises LeaseLost: then the event is set."""
+    stop, lost = threading.Event(), threading.Event()
+    heart = threading.Thread(target=_beat, args=(renew, stop, lost), daemon=True, name="heartbeat")
     heart.start()
     try:
-        yield
+        yield lost
     finally:
         stop.set()
         heart.join()
 
 
-def _beat(renew: Callable[[], object], stop: threading.Event) -> None:
+def _beat(renew: Callable[[], object], stop: threading.Event, lost: threading.Event) -> None:
     while not stop.wait(HEARTBEAT):
         try:
             renew()
         except LeaseLost:
+            lost.set()
             break
         except DatabaseError as error:
             log.warning("a heartbeat was missed: %s", type(error).__name__)

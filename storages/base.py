@@ -1,5 +1,7 @@
 """What all storages have in common: the two parent models, and the declaration that makes a backend."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -10,6 +12,10 @@ from projects.models import Project
 from storages import doctor
 from storages.checks import folder
 from storages.client import Client
+from storages.fields import SecretField
+from storages.policies import SyncPolicies
+from storages.schedules import Scheduled
+from storages.webhooks import Notified
 
 
 class StorageQuerySet(models.QuerySet):
@@ -21,7 +27,7 @@ class StorageQuerySet(models.QuerySet):
         return self.select_related("run", *children)
 
 
-class Storage(models.Model):
+class Storage(Scheduled, Notified):
     """A connection of one project to a container of some backend. API field names are the column names."""
 
     backend_name: ClassVar[str] = ""
@@ -86,7 +92,7 @@ class Storage(models.Model):
         return f"{self.type} {type(self).__name__} {self.pk}"
 
 
-class ImportStorage(Storage):
+class ImportStorage(Storage, SyncPolicies):
     """A source: its objects become tasks."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="import_storages")
@@ -99,6 +105,13 @@ class ImportStorage(Storage):
     @property
     def recursive(self) -> bool:
         return bool(getattr(self, "recursive_scan", True))
+
+    def scope(self) -> str:
+        """A digest of the settings that decide which objects a sync looks at and what they become; no secret is in it."""
+        columns = [field for field in self._meta.local_concrete_fields if not isinstance(field, SecretField)]
+        own = {field.name: str(getattr(self, field.attname)) for field in columns if not field.name.startswith("presign")}
+        settings = own | {"regex_filter": self.regex_filter or "", "use_blob_urls": self.use_blob_urls}
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 class ExportStorage(Storage):

@@ -7,16 +7,20 @@ storages.errors.
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Self
 
 from storages.errors import AccessDenied, BadCredentials, ConfigInvalid, NotFound, StorageError, Throttled, Unsupported
+from storages.meter import Meter
+from storages.objects import EVERYTHING, ObjectInfo, ObjectStream, Page, Readable, Span
+
+__all__ = ["EVERYTHING", "Capabilities", "Client", "Meter", "ObjectInfo", "ObjectStream", "Page", "Readable", "Span"]
 
 PROBE_NAME = ".quayside-probe"  # what the connection check writes
+FOLDERS, FOLDER_PAGES = 1000, 20  # most sub-folders that ``folders`` tells; most pages it looks through for them
 ADVICE: dict[type[StorageError], str] = {
     BadCredentials: "{service} rejected the credentials; check {credential}",
     AccessDenied: "signed in, but this identity may not {verb} {target}; grant {grant}",
@@ -24,23 +28,6 @@ ADVICE: dict[type[StorageError], str] = {
     ConfigInvalid: "{service} refused the request for {target}; check {settings}",
     Throttled: "{service} asks to slow down; try again later",
 }
-
-
-class ObjectInfo(NamedTuple):
-    """What a listing or a stat tells of an object. ``etag`` is "" where the backend has none."""
-
-    key: str
-    size: int
-    modified: datetime | None
-    etag: str = ""
-    content_type: str = ""
-
-
-class Page(NamedTuple):
-    """Some objects in the backend's order; ``cursor`` resumes the listing behind them ("" at the end)."""
-
-    objects: list[ObjectInfo]
-    cursor: str
 
 
 @dataclass(frozen=True)
@@ -52,50 +39,8 @@ class Capabilities:
     media: bool = True  # objects can be served to browsers
     versions: bool = True  # a listing tells when an object changed and what version it is
     delete: bool = True
-
-
-@dataclass
-class ObjectStream:
-    """An open object: iterate for chunks of bytes, or ``read(n)``; a context manager that closes the upstream.
-
-    ``info`` describes the whole object; ``start``/``end`` are the inclusive offsets of the bytes that follow
-    (``end`` is ``start - 1`` for an empty object).
-    """
-
-    info: ObjectInfo
-    start: int
-    end: int
-    raw: "Readable" = field(repr=False)
-
-    @property
-    def length(self) -> int:
-        return self.end - self.start + 1
-
-    def read(self, size: int = -1) -> bytes:
-        """At most ``size`` bytes (all the rest if negative); b"" at the end. Raises Unavailable if cut short."""
-        return self.raw.read(size)
-
-    def seekable(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        self.raw.close()
-
-    def __enter__(self) -> "ObjectStream":
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
-
-class Readable(ABC):
-    """The byte source inside an ObjectStream."""
-
-    @abstractmethod
-    def read(self, size: int = -1) -> bytes: ...
-
-    @abstractmethod
-    def close(self) -> None: ...
+    ranges: bool = False  # a listing takes Span.low and high, comes in the order of keys, and any key is a cursor of it
+    subfolders: bool = False  # a listing takes Span.folder, and ``folders`` tells what is below one
 
 
 class Client(ABC):
@@ -111,13 +56,50 @@ class Client(ABC):
     settings = "the settings"
     grants: Mapping[str, str] = MappingProxyType({})  # verb → permission; {container} and {root} are filled in
 
-    @abstractmethod
-    def list(self, *, recursive: bool, after: str = "") -> Iterator[Page]:
-        """Pages of objects under ``root``, lazily, in the backend's order; folder markers are left out.
+    meter: Meter  # what this client has asked for and received
 
-        ``recursive=False`` gives direct children only. ``after`` is a Page.cursor of an earlier listing.
-        Raises NotFound (container), AccessDenied, BadCredentials, Unavailable, ConfigInvalid.
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        made = super().__new__(cls)
+        made.meter = Meter()
+        return made
+
+    @abstractmethod
+    def list(self, *, recursive: bool, after: str = "", span: Span = EVERYTHING) -> Iterator[Page]:
+        """Pages of objects of ``span``, lazily, in the backend's order; folder markers are left out.
+
+        ``recursive=False`` gives direct children only. ``after`` is a Page.cursor of an earlier listing of the same span;
+        where it is a key (``capabilities.ranges``) the greater of it and ``span.low`` counts.
+        Raises NotFound (container), AccessDenied, BadCredentials, Unavailable, ConfigInvalid, CursorLost (``after`` is no
+        cursor any more: list the span anew), Unsupported (a span that this backend cannot list).
         """
+
+    def folders(self, folder: str = "") -> Sequence[str]:
+        """The direct sub-folders of ``folder`` ("" = the root), sorted, as full keys that end in "/".
+
+        Raises Unsupported if this backend tells none, if they are more than FOLDERS, or if they lie among more objects than
+        FOLDER_PAGES pages hold; what ``list`` raises.
+        """
+        top = folder or self.root
+        self.check_span(Span(folder=top))
+        found: set[str] = set()
+        for number, below in enumerate(self.folder_pages(top)):
+            found.update(one for one in below if one.startswith(top) and one != top)
+            if len(found) > FOLDERS or number == FOLDER_PAGES:
+                raise Unsupported(f"{self.uri(top)} has too many sub-folders, or too many objects beside them")
+        return sorted(found)
+
+    def folder_pages(self, folder: str) -> Iterator[Sequence[str]]:
+        """What each page of the listing of one folder tells of its sub-folders. Raises Unsupported."""
+        raise Unsupported(f"{self.service} does not list single folders")
+
+    def check_span(self, span: Span) -> None:
+        """Raises Unsupported if ``span`` cannot be listed here: no such capability, or a folder outside of the root."""
+        if (span.low or span.high) and not self.capabilities.ranges:
+            raise Unsupported(f"{self.service} does not list ranges of keys")
+        if span.folder and not self.capabilities.subfolders:
+            raise Unsupported(f"{self.service} does not list single folders")
+        if span.folder and not (span.folder.startswith(self.root) and span.folder.endswith("/")):
+            raise Unsupported(f"{span.folder!r} is no folder under {self.uri(self.root)}")
 
     @abstractmethod
     def stat(self, key: str) -> ObjectInfo:

@@ -9,6 +9,7 @@ import queue
 import socket
 import ssl
 import threading
+import time
 from functools import lru_cache
 
 import certifi
@@ -19,7 +20,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 
-from storages import budget, checks, watchdog
+from storages import budget, checks, heads, sockets, watchdog
 from storages.errors import EgressDenied, TimedOut, Unavailable
 
 # IANA special-purpose registries (RFC 6890 and updates), cloud metadata addresses among them: 169.254.169.254
@@ -35,6 +36,8 @@ RESERVED = [
     ).split()
 ]
 HEAD_TIME = 10  # seconds beyond a read time-out for the whole head of an answer
+SIZE = 64  # connections kept per host: the readers of a sync and its listings, and the media of some pages
+FRESH = 1  # seconds; servers keep idle connections for five or more
 LOOK_UP_TIMEOUT = 10  # seconds; glibc waits 5 s twice for each name server (resolv.conf(5))
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 20  # seconds; protocols.md §0.10: SDK defaults take 85–120 s to notice a dead host
 
@@ -101,6 +104,9 @@ def connect(host: str, port: int, timeout: float = CONNECT_TIMEOUT) -> socket.so
         except OSError as error:
             failure = error
         else:
+            left = connection.gettimeout()
+            connection = sockets.SteadySocket(fileno=connection.detach())
+            connection.settimeout(left)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if limit := budget.current():
                 limit.watch(connection)
@@ -121,6 +127,19 @@ class Patience(urllib3.Retry):
 class _Vetted:
     """Mixin of urllib3 connections: replaces the look-up and connect of urllib3 by ours."""
 
+    response_class = heads.Answer
+    _used = 0.0  # when the last answer began
+
+    @property
+    def is_connected(self) -> bool:
+        """A connection in steady use is not asked each time; a request over one that was closed meanwhile is repeated."""
+        return self.sock is not None and (time.monotonic() - self._used < FRESH or super().is_connected)
+
+    def request(self, *args: object, **options: object) -> None:
+        if self.sock is not None:
+            self.timeout = self.sock.gettimeout()  # one for sending and receiving, which spares two changes a request
+        super().request(*args, **options)
+
     def _new_conn(self) -> socket.socket:
         timeout = self.timeout if isinstance(self.timeout, int | float) else CONNECT_TIMEOUT
         try:
@@ -136,7 +155,7 @@ class _Vetted:
             limit.watch(self.sock)
         with watchdog.within(self.sock, (self.sock.gettimeout() or READ_TIMEOUT) + HEAD_TIME):
             response = super().getresponse()
-        response.watched = self.sock
+        response.watched, self._used = self.sock, time.monotonic()
         response.drain_conn = response.close
         return response
 
@@ -161,6 +180,7 @@ class _HTTPSPool(HTTPSConnectionPool):
 def tls(verify: bool = True) -> ssl.SSLContext:
     """The authorities of the system, of certifi and of EXTRA_CA_CERTS; ``verify=False`` accepts any certificate."""
     context = ssl.create_default_context()
+    context.sslsocket_class = sockets.SteadyTLSSocket
     context.load_verify_locations(certifi.where())
     if settings.EXTRA_CA_CERTS:
         context.load_verify_locations(settings.EXTRA_CA_CERTS)
@@ -169,7 +189,7 @@ def tls(verify: bool = True) -> ssl.SSLContext:
     return context
 
 
-def pool(*, verify: bool = True, size: int = 32, block: bool = False) -> urllib3.PoolManager:
+def pool(*, verify: bool = True, size: int = SIZE, block: bool = False) -> urllib3.PoolManager:
     """A pool of vetted connections that follows no redirect and retries nothing by itself.
 
     ``size``: connections kept per host; with ``block`` it is also the most requests in flight per host.
@@ -219,6 +239,6 @@ def session() -> requests.Session:
 
 
 @lru_cache(maxsize=8)
-def shared_pool(verify: bool = True, size: int = 32, block: bool = False) -> urllib3.PoolManager:
+def shared_pool(verify: bool = True, size: int = SIZE, block: bool = False) -> urllib3.PoolManager:
     """The process-wide pool, so that clients built per request reuse connections; hosts are kept apart by urllib3."""
     return pool(verify=verify, size=size, block=block)

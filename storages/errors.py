@@ -65,6 +65,12 @@ class Unsupported(StorageError):
     code = "unsupported"
 
 
+class CursorLost(StorageError):
+    """The provider no longer takes the cursor that a listing is to resume at; the span is to be listed anew."""
+
+    code = "cursor_lost"
+
+
 class Unavailable(StorageError):
     """The provider could not be reached or failed on its side."""
 

@@ -5,52 +5,70 @@ The one place that may catch everything: whatever a job dies of becomes the run'
 
 import logging
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
 
-from django.db import connection, transaction
-from django.db.models import F
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from config.crypto import DecryptionFailed
-from projects.label_config import first_data_key, parse
-from storages import deliver, outbox, status
+from storages import exporting, importing, outbox, schedules, shards, status, webhooks
 from storages.alive import kept_alive
 from storages.base import ExportStorage, ImportStorage, Storage
-from storages.errors import BadCredentials, Malformed, StorageError
+from storages.errors import StorageError
 from storages.links import OutboxItem
 from storages.queueing import enqueue
-from storages.runs import ExportIssue, ExportRun, ImportRun, Run
-from storages.store import BatchStore
-from storages.sync import engine
-from storages.sync.patterns import matcher
-from tasks.authors import Authors
-from tasks.drafts import TaskDraft
-from tasks.validation import RowInvalid, parse_row
+from storages.runs import ACTIVE, ExportRun, ImportRun, Run, State
 from users.models import User
 
 log = logging.getLogger(__name__)
-TRIES_PER_RUN = 3  # times an export run tries an object before it reports it; the outbox goes on trying
 
 
 def start_import(storage: ImportStorage, user: User | None = None, trigger: str = "api") -> ImportRun | None:
     """Queues a sync of the source and returns its run; None if one is queued or running already."""
-    return _start(storage, user, trigger, "storages.jobs.run_import")
+    run = importing.begin(storage, user, trigger)
+    if run is not None:
+        transaction.on_commit(lambda: enqueue("low", "storages.jobs.run_import", run.pk, run.job_id))
+    return run
+
+
+def start_retry(storage: ImportStorage, user: User | None = None, trigger: str = "retry") -> ImportRun | None:
+    """Queues a run over the objects that failed before; None if a run is queued or running already."""
+    run = importing.begin(storage, user, trigger, retry=True)
+    if run is not None:
+        transaction.on_commit(lambda: enqueue("low", "storages.jobs.run_import", run.pk, run.job_id))
+    return run
 
 
 def start_export(
     storage: ExportStorage, user: User | None = None, trigger: str = "api", *, only_new: bool = False
 ) -> ExportRun | None:
     """Queues a sync of the target and returns its run; None if one is queued or running already."""
-    return _start(storage, user, trigger, "storages.jobs.run_export", only_new=only_new)
-
-
-def _start(storage: Storage, user: User | None, trigger: str, job: str, **options: bool) -> Run | None:
-    run = status.begin(storage, user=user, trigger=trigger, **options)
+    run = status.begin(storage, user=user, trigger=trigger, only_new=only_new)
     if run is not None:
-        transaction.on_commit(lambda: enqueue("low", job, run.pk, run.job_id))
+        transaction.on_commit(lambda: enqueue("low", "storages.jobs.run_export", run.pk, run.job_id))
     return run
+
+
+def cancel(run: Run, user: User | None) -> bool:
+    """Ends an active run on request; False if it had ended before."""
+    cancelled = status.cancel(run, user)
+    if cancelled and isinstance(run, ExportRun):
+        outbox.withdraw(run)
+    return cancelled
+
+
+def call_workers(run: ImportRun) -> None:
+    """Queues jobs for the pieces of the run that nobody works on.
+
+    Their ids change with time: a job that died with its worker stays known to RQ for a while, and must not stand in the way.
+    """
+    moment = int(time.time()) // 10
+    for number in range(shards.wanted(run, run.storage.sync_workers)):
+        if not enqueue("low", "storages.jobs.run_import", run.pk, f"{run.job_id}-{moment}-{number}"):
+            return
 
 
 def record_failure(storage: Storage, user: User | None, error: StorageError) -> None:
@@ -72,100 +90,31 @@ def request_delivery(target_ids: list[int]) -> None:
 
 
 def run_import(run_id: int) -> None:
-    """The job of an import run."""
-    if (held := _take(ImportRun, run_id)) is None:
+    """The job of an import run; any number of workers may do it at the same time."""
+    run = ImportRun.objects.select_related("storage__project").filter(pk=run_id).first()
+    if run is None:
+        log.info("run %s is gone, its storage was deleted", run_id)
         return
-    run, lease = held
-    with _kept(run, lease):
-        storage = run.storage.concrete()
-        client = storage.client()
-        store = BatchStore(run, lease, whole_objects=storage.use_blob_urls)
-        engine.run(client, store, _plan(storage, client.subject))
-
-
-def _plan(storage: ImportStorage, subject: Callable[[str], str]) -> engine.Plan:
-    project = storage.project
-    data_key = first_data_key(project.label_config) or "$undefined$"
-    authors, config = Authors(project.organization_id), parse(project.label_config)
-
-    def task_of_row(value: object) -> TaskDraft:
-        try:
-            return parse_row(value, authors, config)
-        except RowInvalid as error:
-            raise Malformed(str(error)) from error
-
-    return engine.Plan(
-        recursive=storage.recursive,
-        passes=matcher(storage.regex_filter, subject),
-        whole_objects=storage.use_blob_urls,
-        task_of_uri=lambda uri: TaskDraft({data_key: uri}),
-        task_of_row=task_of_row,
-        weight_of=lambda draft: len(draft.data_text),
-    )
+    with _ended(run, lease=None):
+        importing.work(run, lambda: call_workers(run))
 
 
 def run_export(run_id: int) -> None:
-    """The job of an export run: everything becomes due, then the outbox is delivered until none of it is left."""
+    """The job of an export run."""
     if (held := _take(ExportRun, run_id)) is None:
         return
     run, lease = held
     with _kept(run, lease):
-        storage = run.storage.concrete()
-        client = storage.client()
-        with transaction.atomic():
-            status.advance(run, lease)
-            total = outbox.record_all(run)
-            ExportRun.objects.filter(pk=run.pk).update(total=total)
-        while run.outbox.exists():
-            if items := outbox.claim(storage, lease):
-                _deliver(storage, client, items, run, lease)
-            else:
-                time.sleep(0.5)  # the rest waits for its next try, or another worker has it
-        # objects that the delivery job wrote meanwhile were counted nowhere
-        ExportRun.objects.filter(pk=run.pk, lease=lease).update(created=F("total") - F("failed"), listed=F("total"))
+        exporting.work(run, lease)
 
 
 def deliver_outbox(storage_id: int) -> None:
-    """The job that delivers what is due for one target; failures are tried again later, for as long as it takes."""
+    """The job that delivers what is due for one target."""
     target = ExportStorage.objects.filter(pk=storage_id).first()
     if target is None:
         OutboxItem.objects.filter(storage_id=storage_id).delete()
-        return
-    token = uuid.uuid4().hex
-    try:
-        storage = target.concrete()
-        client = storage.client()
-    except (StorageError, DecryptionFailed) as error:
-        log.warning("target %s cannot be written to: %s", storage_id, error)
-        outbox.postpone(outbox.claim(target, token), keep_run=True)
-        return
-    with kept_alive(lambda: outbox.renew(token)):
-        while items := outbox.claim(storage, token):
-            failed = deliver.deliver_chunk(storage, client, items)
-            outbox.postpone([item for item, _ in failed], keep_run=True)
-            if failed:
-                log.warning("target %s: %s objects wait for another try, first: %s", storage, len(failed), failed[0][1])
-            if any(isinstance(error, BadCredentials) for _, error in failed):
-                break  # the others would fail alike; the scheduler comes back
-
-
-def _deliver(storage: ExportStorage, client: object, items: list, run: ExportRun, lease: str) -> None:
-    """One chunk on behalf of ``run``: counts what was written and reports what failed often enough."""
-    failed = deliver.deliver_chunk(storage, client, items)
-    mine = [pair for pair in failed if pair[0].run_id == run.pk]
-    if refused := next((error for _, error in failed if isinstance(error, BadCredentials)), None):
-        outbox.postpone([item for item, _ in failed], keep_run=False)
-        raise refused
-    lost = [pair for pair in mine if pair[0].attempts + 1 >= TRIES_PER_RUN or not pair[1].retryable]
-    with transaction.atomic():
-        written = sum(item.run_id == run.pk for item in items) - len(mine)
-        status.advance(run, lease, listed=written + len(lost), created=written, failed=len(lost))
-        ExportIssue.objects.bulk_create(
-            ExportIssue(run=run, key=deliver.key_name(item.form, item.subject), code=error.code, message=str(error))
-            for item, error in lost
-        )
-        outbox.postpone([item for item, _ in lost], keep_run=False)
-        outbox.postpone([pair[0] for pair in failed if pair not in lost], keep_run=True)
+    else:
+        exporting.empty_outbox(target)
 
 
 def _take(model: type[Run], run_id: int) -> tuple[Run, str] | None:
@@ -184,14 +133,22 @@ def _take(model: type[Run], run_id: int) -> tuple[Run, str] | None:
 @contextmanager
 def _kept(run: Run, lease: str) -> Iterator[None]:
     """Keeps the lease alive and ends the run as it deserves when the block is left."""
+    with _ended(run, lease), kept_alive(lambda: (status.beat(run, lease), outbox.renew(lease))):
+        yield
+        status.complete(run, lease)
+
+
+@contextmanager
+def _ended(run: Run, lease: str | None) -> Iterator[None]:
+    """Ends the run with the reason for which the block could not go on."""
     try:
-        with kept_alive(lambda: (status.beat(run, lease), outbox.renew(lease))):
-            yield
-            status.complete(run, lease)
+        yield
     except status.LeaseLost:
-        log.warning("run %s was ended by somebody else; its uncommitted batch is dropped", run.pk)
+        log.warning("run %s was ended or taken over by somebody else; an uncommitted batch is dropped", run.pk)
     except (StorageError, DecryptionFailed) as error:
         status.fail(run, code=getattr(error, "code", "decryption"), message=str(error), lease=lease)
+    except (OperationalError, InterfaceError) as error:
+        log.warning("run %s lost the database (%s); another worker goes on", run.pk, type(error).__name__)
     except Exception:  # noqa: BLE001 - the job boundary
         log.exception("run %s failed", run.pk)
         connection.close_if_unusable_or_obsolete()
@@ -199,11 +156,57 @@ def _kept(run: Run, lease: str) -> Iterator[None]:
         status.fail(run, code="internal", message=message, lease=lease)
 
 
+def scheduled_import(pk: int) -> None:
+    """The job of a source's schedule."""
+    with _reported(f"schedule of source {pk}"):
+        schedules.fire(ImportStorage, pk, partial(start_import, trigger="schedule"))
+
+
+def scheduled_export(pk: int) -> None:
+    """The job of a target's schedule."""
+    with _reported(f"schedule of target {pk}"):
+        schedules.fire(ExportStorage, pk, partial(start_export, trigger="schedule"))
+
+
+def notify_import(run_id: int) -> None:
+    """The job that tells the webhook of a source that a run has ended."""
+    webhooks.deliver(ImportRun, run_id)
+
+
+def notify_export(run_id: int) -> None:
+    """The job that tells the webhook of a target that a run has ended."""
+    webhooks.deliver(ExportRun, run_id)
+
+
+@contextmanager
+def _reported(what: str) -> Iterator[None]:
+    """One storage that cannot be used must not stop the others."""
+    try:
+        yield
+    except (StorageError, DecryptionFailed) as error:
+        log.warning("%s: %s", what, error)
+
+
 def tick() -> None:
-    """The scheduler's round: dead runs are ended, lost jobs queued again, waiting deliveries started."""
+    """The scheduler's round: work of dead workers is given to others, lost jobs are queued again, what is due is started."""
     now = timezone.now()
-    for model, job in ((ImportRun, "storages.jobs.run_import"), (ExportRun, "storages.jobs.run_export")):
-        status.reap(model.objects)
-        for run in status.stale_queued(model.objects, now):
-            enqueue("low", job, run.pk, run.job_id)
+    _keep_runs_going(now)
+    for pk in schedules.ensure(ImportStorage, now):
+        scheduled_import(pk)
+    for pk in schedules.ensure(ExportStorage, now):
+        scheduled_export(pk)
     request_delivery(outbox.waiting_targets())
+    minute = int(now.timestamp()) // 60
+    for model, job in ((ImportRun, "notify_import"), (ExportRun, "notify_export")):
+        for pk in webhooks.waiting(model):
+            enqueue("default", f"storages.jobs.{job}", pk, f"{job}-{pk}-{minute}")
+
+
+def _keep_runs_going(now: datetime) -> None:
+    shards.release_dead()
+    for run in ImportRun.objects.filter(state__in=ACTIVE).select_related("storage"):
+        if run.state == State.IN_PROGRESS or run.queued_at < now - timedelta(seconds=status.DEAD_AFTER):
+            call_workers(run)
+    status.reap(ExportRun.objects)
+    for run in status.stale_queued(ExportRun.objects, now):
+        enqueue("low", "storages.jobs.run_export", run.pk, run.job_id)

@@ -18,6 +18,14 @@ def key_digest(key: str) -> bytes:
     return hashlib.blake2b(key.encode(), digest_size=16).digest()
 
 
+class Flag(models.TextChoices):
+    """What the policies "flag" leave at a link until the object is as it was."""
+
+    NONE = ""
+    CHANGED = "changed"
+    VANISHED = "vanished"
+
+
 class ImportLink(models.Model):
     """The task made from one row of one object; a whole object counts as row 0 of group 0."""
 
@@ -30,11 +38,13 @@ class ImportLink(models.Model):
     size = models.BigIntegerField(default=0, help_text="bytes")
     modified = models.DateTimeField(null=True, default=None)
     etag = models.TextField(default="")
+    flag = models.CharField(max_length=8, choices=Flag.choices, db_default="", default="", blank=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["storage", "digest", "row_group", "row_index"], name="one_task_per_row"),
         ]
+        indexes = [models.Index(fields=["storage", "id"], condition=~models.Q(flag=""), name="flagged_links")]
 
 
 class ObjectState(models.Model):
@@ -43,6 +53,7 @@ class ObjectState(models.Model):
     class Progress(models.TextChoices):
         DONE = "done"
         FAILED = "failed"
+        READING = "reading"  # its first rows are committed; ``row_group``, ``row_index`` and ``offset`` name the next one
 
     storage = models.ForeignKey(ImportStorage, on_delete=models.CASCADE, related_name="object_states", db_index=False)
     digest = models.BinaryField(max_length=16)
@@ -52,9 +63,18 @@ class ObjectState(models.Model):
     etag = models.TextField(default="")
     state = models.CharField(max_length=8, choices=Progress.choices)
     rows = models.BigIntegerField(default=0, help_text="rows that have a task")
+    run_id = models.BigIntegerField(
+        default=0, db_default=0, help_text="the run that read it; not a foreign key, runs may be deleted"
+    )
+    row_group = models.IntegerField(default=0, db_default=0)
+    row_index = models.BigIntegerField(default=0, db_default=0)
+    offset = models.BigIntegerField(default=0, db_default=0, help_text="byte at which that row begins, 0: not known")
+    changed = models.BooleanField(default=False, db_default=False, help_text="that run read it because it had changed")
+    refused = models.BigIntegerField(default=0, db_default=0, help_text="rows with an issue")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["storage", "digest"], name="one_state_per_object")]
+        indexes = [models.Index(fields=["storage", "id"], condition=models.Q(state="failed"), name="failed_objects")]
 
 
 class Form(models.TextChoices):

@@ -4,6 +4,7 @@ from storages.backends import BACKENDS
 from storages.base import ExportStorage, ImportStorage
 from storages.links import ExportLink, ImportLink, ObjectState, OutboxItem
 from storages.runs import ExportIssue, ExportRun, ImportIssue, ImportRun
+from storages.shards import ParkedObject, Seen, Shard
 
 __all__ = [
     "BACKENDS",
@@ -17,4 +18,7 @@ __all__ = [
     "ImportStorage",
     "ObjectState",
     "OutboxItem",
+    "ParkedObject",
+    "Seen",
+    "Shard",
 ]

@@ -81,6 +81,11 @@ def record_all(run: ExportRun) -> int:
     return OutboxItem.objects.filter(run=run).count()
 
 
+def withdraw(run: ExportRun) -> None:
+    """Takes back what ``record_all`` alone made due and nobody has begun to deliver."""
+    OutboxItem.objects.filter(run=run, version=1, claim="").delete()
+
+
 def claim(storage: ExportStorage, token: str, limit: int = CHUNK) -> list[OutboxItem]:
     """Takes up to ``limit`` due rows for the holder of ``token`` alone, until CLAIM after it stops to ``renew``."""
     now = timezone.now()

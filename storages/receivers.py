@@ -1,5 +1,6 @@
 """What storages do when tasks, annotations or projects change; always inside the transaction of the change."""
 
+from collections import defaultdict
 from typing import Any
 
 from django.db import transaction
@@ -7,7 +8,8 @@ from django.dispatch import receiver
 
 from storages import jobs, outbox, status
 from storages.base import ExportStorage, ImportStorage
-from storages.links import ImportLink
+from storages.known import present
+from storages.links import ImportLink, ObjectState
 from storages.media import resolve  # noqa: F401  (registers the resolver of task pages)
 from storages.runs import ExportRun, ImportRun
 from tasks import signals
@@ -22,8 +24,16 @@ def mark_for_export(sender: Any, project_id: int, pairs: list[tuple[int, int]], 
 
 @receiver(signals.tasks_deleting)
 def forget_links(sender: Any, task_ids: list[int], **_: Any) -> None:
-    """A deleted task's row counts as new at the next sync."""
-    ImportLink.objects.filter(task_id__in=task_ids)._raw_delete("default")
+    """A deleted task's object counts as new at the next sync; a file with many tasks, when the last of them is gone."""
+    links = ImportLink.objects.filter(task_id__in=task_ids)
+    objects: dict[int, set[bytes]] = defaultdict(set)
+    for storage_id, digest in links.values_list("storage_id", "digest").distinct():
+        objects[storage_id].add(bytes(digest))
+    links._raw_delete("default")
+    for storage_id, digests in objects.items():
+        kept = {bytes(digest) for digest in present(ImportLink, storage_id, digests).values_list("digest", flat=True)}
+        if lost := digests - kept:
+            present(ObjectState, storage_id, lost).delete()
 
 
 @receiver(signals.project_closing)

@@ -8,7 +8,7 @@ from storages.base import ExportStorage, ImportStorage
 
 
 class State(models.TextChoices):
-    """Label Studio's six values (contract.md §5); a storage without a run is ``initialized``."""
+    """Label Studio's six values (contract.md §5) and one of ours; a storage without a run is ``initialized``."""
 
     INITIALIZED = "initialized"
     QUEUED = "queued"
@@ -16,6 +16,7 @@ class State(models.TextChoices):
     FAILED = "failed"
     COMPLETED = "completed"
     COMPLETED_WITH_ERRORS = "completed_with_errors"
+    CANCELLED = "cancelled"  # ours alone; Label Studio's status says ``failed``
 
 
 ACTIVE = (State.QUEUED, State.IN_PROGRESS)
@@ -42,9 +43,13 @@ class Run(models.Model):
     existed = models.BigIntegerField(default=0, help_text="tasks that were there already")
     ignored = models.BigIntegerField(default=0, help_text="objects that the filter left out")
     failed = models.BigIntegerField(default=0, help_text="objects or rows with an issue")
-    total = models.BigIntegerField(null=True, default=None, help_text="known only for exports")
+    total = models.BigIntegerField(null=True, default=None, help_text="known for exports and retries")
+    bytes = models.BigIntegerField(default=0, help_text="received from the storage")
+    requests = models.BigIntegerField(default=0, help_text="sent to the storage")
     error_code = models.CharField(max_length=32, default="", blank=True)
     error = models.TextField(default="", blank=True)
+    webhook_due = models.DateTimeField(null=True, default=None, help_text="when its end is told (again); null: nothing to tell")
+    webhook_attempts = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         abstract = True
@@ -77,13 +82,35 @@ def _one_active(name: str) -> models.UniqueConstraint:
     return models.UniqueConstraint(fields=["storage"], condition=models.Q(state__in=ACTIVE), name=name)
 
 
+def _due(name: str) -> models.Index:
+    return models.Index(fields=["webhook_due"], condition=models.Q(webhook_due__isnull=False), name=name)
+
+
 class ImportRun(Run):
     """A sync of a source."""
 
+    class Kind(models.TextChoices):
+        SYNC = "sync"
+        RETRY = "retry"  # only the objects that failed before
+
     storage = models.ForeignKey(ImportStorage, on_delete=models.CASCADE, related_name="runs")
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.SYNC)
+    resumes = models.ForeignKey(
+        "self", null=True, default=None, on_delete=models.SET_NULL, related_name="+", db_index=False,
+        help_text="the unfinished run whose place in the listing this one starts from",
+    )  # fmt: skip
+    watermark = models.BigIntegerField(
+        default=0, help_text="rows of links (or object states) up to this id are older than the run"
+    )
+    scope = models.CharField(max_length=64, default="", help_text="of the storage when the run began")
+    settled = models.BigIntegerField(default=0, help_text="listed objects whose fate is decided; all of them when it completes")
+    changed = models.BigIntegerField(default=0, help_text="objects that differ from what was imported")
+    vanished = models.BigIntegerField(default=0, help_text="objects that were imported and are not there any more")
+    renamed = models.BigIntegerField(default=0, help_text="vanished objects whose task went to a new key")
 
     class Meta(Run.Meta):
         constraints = [_one_active("one_active_import_run")]
+        indexes = [_due("import_webhooks_due")]
 
 
 class ExportRun(Run):
@@ -94,6 +121,7 @@ class ExportRun(Run):
 
     class Meta(Run.Meta):
         constraints = [_one_active("one_active_export_run")]
+        indexes = [_due("export_webhooks_due")]
 
 
 class ImportIssue(Issue):

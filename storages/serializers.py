@@ -5,18 +5,22 @@ A backend's own serializer only names its model; everything here is derived from
 
 from typing import Any
 
+from django.db import transaction
 from django.http import Http404
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from projects.access import key_of, visible_projects
 from projects.models import Project
-from storages import status
+from storages import schedules, status, webhooks
 from storages.api.errors import to_validation_error
 from storages.base import Storage
-from storages.errors import ConfigInvalid, StorageError
+from storages.errors import ConfigInvalid, EgressDenied, StorageError
 from storages.fields import SecretField, secret_names
 from storages.sync.patterns import compiled
+
+STATUSES = [choice for choice in status.State.choices if choice[0] != status.State.CANCELLED]  # Label Studio's
+SCHEDULE = {"sync_schedule", "sync_timezone"}
 
 
 class VisibleProject(serializers.PrimaryKeyRelatedField):
@@ -39,9 +43,10 @@ class StorageSerializer(serializers.ModelSerializer):
     last_sync = serializers.DateTimeField(read_only=True, allow_null=True, help_text="Last sync finished time")
     last_sync_count = serializers.IntegerField(read_only=True, allow_null=True, help_text="Count of tasks synced last time")
     last_sync_job = serializers.CharField(read_only=True, allow_null=True, help_text="Last sync job ID")
-    status = serializers.ChoiceField(choices=status.State.choices, read_only=True)
+    status = serializers.ChoiceField(choices=STATUSES, read_only=True)
     traceback = serializers.CharField(read_only=True, allow_null=True, help_text="What went wrong in the last sync, in words")
     meta = serializers.DictField(read_only=True, help_text="Times and counters of the last sync")
+    last_run = serializers.IntegerField(source="run_id", read_only=True, allow_null=True, help_text="The newest of its runs")
 
     class Meta:
         exclude = ("run",)
@@ -67,6 +72,15 @@ class StorageSerializer(serializers.ModelSerializer):
             raise ValidationError(str(error)) from error
         return value
 
+    def validate_webhook_url(self, value: str | None) -> str | None:
+        try:
+            webhooks.check(value or "")
+        except EgressDenied as error:
+            raise to_validation_error(error) from error
+        except ConfigInvalid as error:
+            raise ValidationError(str(error)) from error
+        return value
+
     def validate_project(self, project: Project) -> Project:
         if self.instance and self.instance.pk and self.instance.project_id != project.pk:
             raise ValidationError("a storage cannot be moved to another project; create it there instead")
@@ -79,16 +93,29 @@ class StorageSerializer(serializers.ModelSerializer):
         if stored is not None:
             attributes = {k: v for k, v in attributes.items() if not (k in secrets and v == "")}
             self._refuse_redirected_secret(stored, attributes, secrets)
+        if SCHEDULE & set(attributes):
+            self._check_schedule(self.merged(attributes))
         if self.context.get("check", True):
             self.check_connection(self.merged(attributes))
         return attributes
 
+    def create(self, attributes: dict[str, Any]) -> Storage:
+        with transaction.atomic():
+            storage = super().create(attributes)
+            if storage.sync_schedule:
+                schedules.plan_next(storage)
+        return storage
+
     def update(self, storage: Storage, attributes: dict[str, Any]) -> Storage:
         """Writes what was sent and nothing else: a sync or a key rotation may have changed the row meanwhile."""
-        if attributes and not type(storage).objects.filter(pk=storage.pk).update(**attributes):
-            raise Http404("The storage was deleted meanwhile.")
-        for name, value in attributes.items():
-            setattr(storage, name, value)
+        before = schedules.settings_of(storage)
+        with transaction.atomic():
+            if attributes and not type(storage).objects.filter(pk=storage.pk).update(**attributes):
+                raise Http404("The storage was deleted meanwhile.")
+            for name, value in attributes.items():
+                setattr(storage, name, value)
+            if schedules.settings_of(storage) != before:
+                schedules.plan_next(storage)
         return storage
 
     def merged(self, attributes: dict[str, Any]) -> Storage:
@@ -101,8 +128,15 @@ class StorageSerializer(serializers.ModelSerializer):
             setattr(storage, name, value)
         return storage
 
+    def _check_schedule(self, storage: Storage) -> None:
+        try:
+            schedules.check(storage.sync_schedule, storage.sync_timezone)
+        except ConfigInvalid as error:
+            raise ValidationError({error.field: [str(error)]}) from error
+
     def _refuse_redirected_secret(self, stored: Storage, attributes: dict[str, Any], secrets: list[str]) -> None:
-        """A stored secret must not be sent to a host its owner did not enter it for."""
+        """A stored secret must not be sent to a host its owner did not enter it for; that of webhooks is never sent."""
+        secrets = [name for name in secrets if name not in secret_names(webhooks.Notified)]
         changed = [n for n in stored.secret_bound if n in attributes and (attributes[n] or "") != (getattr(stored, n) or "")]
         kept = [name for name in secrets if getattr(stored, name) and name not in attributes]
         if changed and kept:

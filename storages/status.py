@@ -11,14 +11,15 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from config.env import env_int
 from storages.base import Storage
-from storages.runs import ACTIVE, Run, State
+from storages.runs import ACTIVE, ExportRun, Run, State
 from users.models import User
 
-HEARTBEAT = 5  # seconds between signs of life (behaviour.md §1.8: progress at least every 5 s)
-DEAD_AFTER = 30  # seconds without one; a batch never takes as long, and the heartbeat has a thread of its own
-COUNTERS = ("listed", "created", "existed", "ignored", "failed")
+DEAD_AFTER = env_int("SYNC_LEASE_SECONDS", 30, minimum=1)  # without a sign of life a worker counts as dead
+HEARTBEAT = min(5.0, DEAD_AFTER / 4)  # seconds between signs of life (behaviour.md §1.8: progress at least every 5 s)
 TRACEBACK_LINES = 100
+NOTICES = ("changed", "vanished")  # codes of issues that are no failures
 
 
 class LeaseLost(Exception):
@@ -30,7 +31,7 @@ def runs_of(storage: Storage) -> type[Run]:
     return type(storage)._meta.get_field("run").related_model
 
 
-def begin(storage: Storage, *, user: User | None, trigger: str, **options: bool) -> Run | None:
+def begin(storage: Storage, *, user: User | None, trigger: str, **options: Any) -> Run | None:
     """A new queued run, the storage's newest from now on; None if one is already queued or running."""
     model = runs_of(storage)
     reap(model.objects.filter(storage_id=storage.pk))
@@ -59,31 +60,45 @@ def acquire(run: Run) -> str:
     return lease
 
 
+def set_going(run: Run) -> None:
+    """A worker has come: the run is in progress from now on. Raises LeaseLost if it has ended."""
+    now = timezone.now()
+    rows = type(run).objects.filter(pk=run.pk)
+    if not rows.filter(state=State.QUEUED).update(state=State.IN_PROGRESS, started_at=now, heartbeat=now):
+        _guarded(rows.filter(state=State.IN_PROGRESS).update(heartbeat=now))
+
+
 def beat(run: Run, lease: str) -> None:
     """A sign of life. Raises LeaseLost."""
     _guarded(_owned(run, lease).update(heartbeat=timezone.now()))
 
 
-def advance(run: Run, lease: str, *, cursor: str | None = None, **counters: int) -> None:
-    """Adds to the counters and moves the cursor; call it first in the batch's transaction. Raises LeaseLost."""
-    changes: dict[str, Any] = {name: F(name) + amount for name, amount in counters.items() if amount}
-    if cursor is not None:
-        changes["cursor"] = cursor
+def advance(run: Run, lease: str = "", **counters: int) -> None:
+    """Adds to the counters, in the transaction of what they count. Raises LeaseLost.
+
+    An import has no lease of its own: its shards have (storages.shards).
+    """
+    changes = {name: F(name) + amount for name, amount in counters.items() if amount}
     _guarded(_owned(run, lease).update(heartbeat=timezone.now(), **changes))
 
 
-def complete(run: Run, lease: str) -> None:
+def complete(run: Run, lease: str = "") -> None:
     """Ends the run: ``completed``, or ``completed_with_errors`` when anything failed. Raises LeaseLost."""
     now = timezone.now()
-    clean = _owned(run, lease).filter(failed=0).update(state=State.COMPLETED, finished_at=now, heartbeat=now)
-    if not clean:
-        ended = {"state": State.COMPLETED_WITH_ERRORS, "finished_at": now, "heartbeat": now, "error": first_issues(run)}
-        _guarded(_owned(run, lease).update(**ended))
+    if not _owned(run, lease).filter(failed=0).update(**_end(State.COMPLETED), heartbeat=now):
+        _guarded(_owned(run, lease).update(**_end(State.COMPLETED_WITH_ERRORS, error=first_issues(run)), heartbeat=now))
+
+
+def _end(state: State, **more: Any) -> dict[str, Any]:
+    """The columns of every end; whoever wants to be told will be."""
+    now = timezone.now()
+    return {"state": state, "finished_at": now, "webhook_due": now, **more}
 
 
 def first_issues(run: Run) -> str:
-    """The run's first issues, a line each, and how many more there are."""
-    lines = [str(issue) for issue in run.issues.order_by("id")[:TRACEBACK_LINES]]
+    """The run's first failures, a line each, and how many more there are."""
+    failures = run.issues.exclude(code__in=NOTICES).order_by("id")
+    lines = [str(issue) for issue in failures[:TRACEBACK_LINES]]
     more = (type(run).objects.filter(pk=run.pk).values_list("failed", flat=True).first() or 0) - len(lines)
     return "\n".join([*lines, f"… and {more} more"] if more > 0 else lines)
 
@@ -92,21 +107,30 @@ def fail(run: Run, *, code: str, message: str, lease: str | None = None) -> bool
     """Ends an active run (only the holder's if ``lease`` is given) as ``failed``; False if it had ended before."""
     rows = type(run).objects.filter(pk=run.pk, state__in=ACTIVE)
     rows = rows if lease is None else rows.filter(lease=lease)
-    return bool(rows.update(state=State.FAILED, finished_at=timezone.now(), error_code=code, error=message))
+    return bool(rows.update(**_end(State.FAILED, error_code=code, error=message)))
+
+
+def cancel(run: Run, user: User | None) -> bool:
+    """Ends an active run on request; False if it had ended before. What was committed stays, no other batch follows."""
+    who = f" by {user}" if user else ""
+    message = f"cancelled{who}; what had been committed is kept, the next sync goes on from there"
+    rows = type(run).objects.filter(pk=run.pk, state__in=ACTIVE)
+    return bool(rows.update(**_end(State.CANCELLED, error_code="cancelled", error=message)))
 
 
 def end_all(runs: Any, message: str) -> None:
     """Ends the active ones of ``runs`` as failed; waits for a batch that is being saved, and no other follows."""
-    runs.filter(state__in=ACTIVE).update(state=State.FAILED, finished_at=timezone.now(), error_code="ended", error=message)
+    runs.filter(state__in=ACTIVE).update(**_end(State.FAILED, error_code="ended", error=message))
 
 
 def reap(runs: Any) -> int:
-    """Declares runs without a sign of life dead; how many. Their committed batches stay, the next sync goes on."""
+    """Declares runs whose only worker died failed; how many. Imports are not among them: others take over their shards."""
+    if runs.model is not ExportRun:
+        return 0
     dead = timezone.now() - timedelta(seconds=DEAD_AFTER)
     message = "the worker of this sync died; what it had committed is kept, start the sync again to go on"
-    return runs.filter(state=State.IN_PROGRESS, heartbeat__lt=dead).update(
-        state=State.FAILED, finished_at=timezone.now(), error_code="worker_lost", error=message
-    )
+    lost = runs.filter(state=State.IN_PROGRESS, heartbeat__lt=dead)
+    return lost.update(**_end(State.FAILED, error_code="worker_lost", error=message))
 
 
 def _owned(run: Run, lease: str) -> Any:
@@ -126,7 +150,7 @@ def summary(storage: Storage) -> dict[str, Any]:
         return {"status": State.INITIALIZED, "meta": {}, **blank}
     done = run.state in (State.COMPLETED, State.COMPLETED_WITH_ERRORS)
     return {
-        "status": run.state,
+        "status": State.FAILED if run.state == State.CANCELLED else run.state,
         "last_sync": run.finished_at if done else None,
         "last_sync_count": None if run.state == State.QUEUED else run.created,
         "last_sync_job": run.job_id,
@@ -141,10 +165,10 @@ def meta(run: Run) -> dict[str, Any]:
     if run.started_at:
         values |= {"time_in_progress": str(run.started_at), "time_last_ping": str(run.heartbeat)}
         values |= {"duration": ((run.finished_at or run.heartbeat) - run.started_at).total_seconds()}
-        values |= {"tasks_existed": run.existed} if run.total is None else {"total_annotations": run.total}
+        values |= {"total_annotations": run.total} if isinstance(run, ExportRun) else {"tasks_existed": run.existed}
         values |= {name: getattr(run, name) for name in ("listed", "ignored", "failed")}
     if run.finished_at:
-        values["time_failure" if run.state == State.FAILED else "time_completed"] = str(run.finished_at)
+        values["time_failure" if run.state in (State.FAILED, State.CANCELLED) else "time_completed"] = str(run.finished_at)
     if run.state == State.COMPLETED_WITH_ERRORS:
         values["tasks_failed_validation"] = run.failed
     return values

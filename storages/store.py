@@ -1,128 +1,154 @@
-"""Set-based writes of the engine's batches: tasks, links, states, issues and the run's cursor in one transaction."""
+"""Set-based writes of the engine's batches: tasks, links, states, issues, counters and the cursor in one transaction."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from django.db import connection, transaction
-from django.db.models import Count, QuerySet
-from django.utils import timezone
+from django.db import IntegrityError, transaction
+from django.db.models import Count
 
-from storages import status
-from storages.client import ObjectInfo
-from storages.links import ImportLink, ObjectState, key_digest
-from storages.runs import ImportIssue, ImportRun
-from storages.sync.engine import Batch, Draft
+from storages import shards, status
+from storages.changes import apply_changes, update_tasks
+from storages.client import Client, ObjectInfo
+from storages.known import Known, present
+from storages.links import ImportLink, ObjectState
+from storages.policies import ChangedPolicy
+from storages.reports import report
+from storages.shards import ParkedObject, Seen, Shard, Stage
+from storages.sync.batch import Batch, Draft, Fate, Outcome, Sorted
 from tasks.bulk import insert_rows
-from tasks.services import create_tasks
+from tasks.services import Overtaken, create_tasks, reserve_inner_ids
 
 LINK_COLUMNS = ("storage_id", "task_id", "digest", "row_group", "row_index", "key", "size", "modified", "etag")
-STATE_COLUMNS = ("storage_id", "digest", "key", "size", "modified", "etag", "state", "rows")
-ISSUE_COLUMNS = ("run_id", "key", "row", "code", "message", "created_at")
-ISSUE_LIMIT = 10_000  # issues kept per run; the run's counter goes on
+STATE_COLUMNS = (
+    *("storage_id", "digest", "key", "size", "modified", "etag", "state", "rows"),
+    *("run_id", "row_group", "row_index", "offset", "refused", "changed"),
+)
+ATTEMPTS = 3  # of a batch that somebody else's commit came in the way of
 
 
 class BatchStore:
-    """The Sink of one run: saves its batches under its lease. ``created`` counts the tasks."""
+    """The Sink of one shard: saves its batches under its lease."""
 
-    def __init__(self, run: ImportRun, lease: str, *, whole_objects: bool) -> None:
-        self.run, self.lease, self.whole_objects = run, lease, whole_objects
-        self.project = run.storage.project
-        self.issues = 0
+    def __init__(self, shard: Shard, client: Client) -> None:
+        self.shard, self.run, self.meter = shard, shard.run, client.meter
+        self.storage, self.project = self.run.storage, self.run.storage.project
+        self.whole_objects = self.storage.use_blob_urls
+        park = shard.stage == Stage.LIST and self.run.shards.filter(stage=Stage.RENAME).exists()
+        versions = client.capabilities.versions
+        self.known = Known(self.run, whole_objects=self.whole_objects, versions=versions, park=park)
+        self.counted = (0, 0)  # requests and bytes of the client that are in the run's counters
 
-    def unknown(self, items: list[ObjectInfo]) -> tuple[list[ObjectInfo], int]:
-        """Files: objects without a link. Tasks: objects not read to their end, or changed since."""
-        by_digest = {key_digest(item.key): item for item in items}
-        if self.whole_objects:
-            linked = _present(ImportLink, self.run.storage_id, by_digest).values_list("digest", flat=True)
-            known = {bytes(digest) for digest in linked}
-            return [item for digest, item in by_digest.items() if digest not in known], len(known)
-        states = _present(ObjectState, self.run.storage_id, by_digest)
-        done = {
-            bytes(digest): rows
-            for digest, size, etag, rows in states.filter(state=ObjectState.Progress.DONE).values_list(
-                "digest", "size", "etag", "rows"
-            )
-            if (by_digest[bytes(digest)].size, by_digest[bytes(digest)].etag) == (size, etag)
-        }
-        return [item for digest, item in by_digest.items() if digest not in done], sum(done.values())
+    def sort(self, items: list[ObjectInfo]) -> Sorted:
+        """What is to be imported of ``items``, and what is known of the others."""
+        return self.known.sort(items)
 
     def save(self, batch: Batch) -> None:
-        """Raises LeaseLost, and then nothing of the batch is stored."""
-        with transaction.atomic():
-            fresh, existed = self._without_known_rows(batch.drafts)
-            status.advance(
-                self.run,
-                self.lease,
-                cursor=batch.cursor,
-                listed=batch.listed,
-                existed=batch.existed + existed,
-                ignored=batch.ignored,
-                created=len(fresh),
-                failed=len(batch.findings),
-            )
-            ids = create_tasks(self.project, [draft.task for draft in fresh]) if fresh else []
-            insert_rows(ImportLink, LINK_COLUMNS, _link_rows(self.run.storage_id, fresh, ids))
-            self._save_outcomes(batch)
-            self._save_issues(batch)
+        """Raises LeaseLost, and then nothing of the batch is stored.
 
-    def _without_known_rows(self, drafts: list[Draft]) -> tuple[list[Draft], int]:
-        """Drops rows that have a task already (of a file read once more) and rows that occur twice in the batch."""
-        if not drafts:
-            return [], 0
-        if self.whole_objects:  # ``unknown`` asked already, and whoever holds the lease is the only one that saves
-            return list({draft.item.key: draft for draft in drafts}.values()), 0
-        wanted = {(key_digest(draft.item.key), draft.row_group, draft.row_index): draft for draft in drafts}
+        A row that another shard saved in the same moment (a listing that names a key twice) makes the database refuse the
+        batch; what is there by then is left out of the next attempt.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            fresh, known = self._without_known_rows(batch.drafts, look=attempt > 1)
+            first = reserve_inner_ids(self.project.pk, len(fresh)) if fresh else None
+            try:
+                with transaction.atomic():
+                    self._save(batch, fresh, known, first)
+                break
+            except (IntegrityError, Overtaken):
+                if attempt == ATTEMPTS:
+                    raise
+
+    def _save(self, batch: Batch, fresh: list[Draft], known: list[tuple[int, Draft]], first_inner_id: int | None) -> None:
+        counters = {
+            "listed": batch.listed,
+            "settled": batch.settled,
+            "existed": sum(page.existed for page in batch.pages),
+            "ignored": batch.ignored,
+            "changed": sum(len(page.changed) for page in batch.pages),
+        }
+        shards.advance(self.shard, cursor=batch.cursor, **counters)  # the lease is proven before anything is written
+        if batch.done:
+            shards.finish(self.shard)
+        ids = create_tasks(self.project, [draft.task for draft in fresh], first_inner_id) if fresh else []
+        insert_rows(ImportLink, LINK_COLUMNS, _link_rows(self.storage.pk, fresh, ids))
+        if self.storage.changed_policy == ChangedPolicy.UPDATE:
+            update_tasks([(task_id, draft.task) for task_id, draft in known if draft.fate == Fate.CHANGED])
+        self._save_outcomes(batch.outcomes)
+        for page in batch.pages:
+            self._save_page(page)
+        report(self.run, batch.findings)
+        counters["existed"] += len(known)
+        # last: the run's row is everybody's
+        status.advance(self.run, created=len(fresh), failed=len(batch.findings), **counters, **self._traffic())
+
+    def _traffic(self) -> dict[str, int]:
+        now, before = (self.meter.requests, self.meter.bytes), self.counted
+        transaction.on_commit(lambda: setattr(self, "counted", now))
+        return {"requests": now[0] - before[0], "bytes": now[1] - before[1]}
+
+    def _without_known_rows(self, drafts: list[Draft], *, look: bool) -> tuple[list[Draft], list[tuple[int, Draft]]]:
+        """The drafts without a task, each row once; and (task id, draft) of those of a file that is read once more."""
+        if not drafts or (self.whole_objects and not look):  # ``sort`` asked already
+            return drafts, []
+        wanted = {(draft.digest, draft.row_group, draft.row_index): draft for draft in drafts}
         indexes = [index for _, _, index in wanted]
-        links = _present(ImportLink, self.run.storage_id, {digest for digest, _, _ in wanted})
+        links = present(ImportLink, self.storage.pk, {digest for digest, _, _ in wanted})
         links = links.filter(row_index__range=(min(indexes), max(indexes)))  # not every row of a long file for each batch of it
-        existed = 0
-        for digest, group, index in links.values_list("digest", "row_group", "row_index").iterator(chunk_size=5000):
-            existed += wanted.pop((bytes(digest), group, index), None) is not None
-        return list(wanted.values()), existed
+        known = []
+        rows = links.values_list("digest", "row_group", "row_index", "task_id")
+        for digest, group, index, task_id in rows.iterator(chunk_size=5000):
+            if (draft := wanted.pop((bytes(digest), group, index), None)) is not None:
+                known.append((task_id, draft))
+        return list(wanted.values()), known
 
-    def _save_outcomes(self, batch: Batch) -> None:
-        outcomes = {key_digest(outcome.item.key): outcome for outcome in batch.outcomes}
-        if not outcomes:
+    def _save_outcomes(self, outcomes: list[Outcome]) -> None:
+        last = {outcome.digest: outcome for outcome in outcomes}
+        if not last:
             return
-        storage_id = self.run.storage_id
-        counted = (
-            _present(ImportLink, storage_id, outcomes).values("digest").annotate(rows=Count("id")).values_list("digest", "rows")
-        )
-        rows = {bytes(digest): count for digest, count in counted}
-        _present(ObjectState, storage_id, outcomes).delete()
+        links = present(ImportLink, self.storage.pk, last)
+        rows = {
+            bytes(digest): count for digest, count in links.values("digest").annotate(n=Count("id")).values_list("digest", "n")
+        }
+        present(ObjectState, self.storage.pk, last).delete()
         insert_rows(
             ObjectState,
             STATE_COLUMNS,
-            [
-                (
-                    storage_id,
-                    digest,
-                    item.key,
-                    item.size,
-                    item.modified,
-                    item.etag,
-                    "failed" if failed else "done",
-                    rows.get(digest, 0),
-                )
-                for digest, (item, failed) in outcomes.items()
-            ],
+            (self._state_row(digest, outcome, rows.get(digest, 0)) for digest, outcome in last.items()),
         )
 
-    def _save_issues(self, batch: Batch) -> None:
-        room, now = max(ISSUE_LIMIT - self.issues, 0), timezone.now()
-        kept = batch.findings[:room]
-        self.issues += len(kept)
-        insert_rows(ImportIssue, ISSUE_COLUMNS, [(self.run.pk, f.key, f.row, f.code, f.message, now) for f in kept])
+    def _state_row(self, digest: bytes, outcome: Outcome, rows: int) -> tuple:
+        item, _, refused, mark, fate = outcome
+        state = "reading" if mark else "failed" if refused else "done"
+        return (
+            *(self.storage.pk, digest, item.key, item.size, item.modified, item.etag, state, rows),
+            *(self.run.pk, *(mark or (0, 0, 0)), refused, fate == Fate.CHANGED),
+        )
+
+    def _save_page(self, page: Sorted) -> None:
+        if page.flagged or page.renewed or page.restored:
+            apply_changes(self.run, page, whole_objects=self.whole_objects)
+        insert_rows(Seen, ("run_id", "low", "high"), [(self.run.pk, low, high) for low, high in _stretches(page.seen)])
+        parked = [(self.run.pk, item.key, item.size, item.modified, item.etag) for item in page.parked]
+        insert_rows(ParkedObject, ("run_id", "key", "size", "modified", "etag"), parked)
 
 
-def _present(model: type[ImportLink | ObjectState], storage_id: int, digests: Collection[bytes]) -> QuerySet:
-    """One parameter on PostgreSQL; the ORM's IN would prepare thousands of them one by one."""
-    rows = model.objects.filter(storage_id=storage_id).order_by()
-    if connection.vendor == "postgresql":
-        return rows.extra(where=["digest = ANY(%s)"], params=[list(digests)])
-    # only marks are put into the text
-    return rows.extra(where=[f"digest IN ({', '.join(['%s'] * len(digests))})"], params=list(digests))  # noqa: S610
+def _stretches(ids: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Consecutive ids as (first, last): [7, 1, 2, 3] gives (1, 3), (7, 7)."""
+    ordered = sorted(ids)
+    low = high = None
+    for pk in ordered:
+        if high is not None and pk != high + 1:
+            yield low, high
+            low = None
+        low, high = pk if low is None else low, pk
+    if high is not None:
+        yield low, high
 
 
 def _link_rows(storage_id: int, drafts: Sequence[Draft], task_ids: Sequence[int]) -> Iterator[tuple]:
-    for (item, group, index, _), task_id in zip(drafts, task_ids, strict=True):
-        yield storage_id, task_id, key_digest(item.key), group, index, item.key, item.size, item.modified, item.etag
+    for draft, task_id in zip(drafts, task_ids, strict=True):
+        item = draft.item
+        yield (
+            *(storage_id, task_id, draft.digest, draft.row_group, draft.row_index),
+            *(item.key, item.size, item.modified, item.etag),
+        )

@@ -10,19 +10,23 @@ from tasks.bulk import delete_rows
 from tasks.models import Annotation, Prediction, Task
 
 
-def delete_tasks(project_id: int, task_ids: Sequence[int] | None = None) -> int:
+def delete_tasks(project_id: int, task_ids: Sequence[int] | None = None, *, annotated: bool = True) -> int:
     """Delete these tasks (None: all) of the project with their annotations and predictions; return how many there were.
 
-    Chunks of 1,000 tasks, each in a transaction of its own unless the caller holds one; ids of other projects are ignored.
+    With ``annotated=False`` tasks that somebody has annotated (or skipped) stay. Chunks of 1,000 tasks, each in a
+    transaction of its own unless the caller holds one; ids of other projects are ignored.
     """
     if task_ids is None:
         task_ids = list(Task.objects.filter(project_id=project_id).order_by().values_list("id", flat=True))
-    return sum(_delete_chunk(project_id, chunk) for chunk in counters.chunks(task_ids))
+    return sum(_delete_chunk(project_id, chunk, annotated) for chunk in counters.chunks(task_ids))
 
 
 @transaction.atomic
-def _delete_chunk(project_id: int, chunk: list[int]) -> int:
+def _delete_chunk(project_id: int, chunk: list[int], annotated: bool) -> int:
     ids = counters.lock_tasks(project_id, chunk, deleting=True)
+    if not annotated:  # nobody can add one to a task that is held
+        kept = set(Annotation.objects.filter(task_id__in=ids).values_list("task_id", flat=True))
+        ids = [pk for pk in ids if pk not in kept]
     if not ids:
         return 0
     before = counters.totals(Task.objects.filter(id__in=ids))

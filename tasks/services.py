@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -28,24 +29,29 @@ ANNOTATION_COLUMNS = (
 PREDICTION_COLUMNS = "task_id project_id result score model_version mislabeling created_at updated_at".split()
 
 
-def create_tasks(project: Project, drafts: Sequence[TaskDraft]) -> list[int]:
+class Overtaken(Exception):
+    """The project's settings changed while its tasks were being written; the transaction is to be tried again."""
+
+
+def create_tasks(project: Project, drafts: Sequence[TaskDraft], first_inner_id: int | None = None) -> list[int]:
     """Save ``drafts`` as tasks of ``project`` and return their ids in the same order: the only way tasks are born in bulk.
 
     A dozen statements at most, whatever the number of drafts, in the caller's transaction, which holds the project's row from
-    here to its end. Raises Project.DoesNotExist when the project was deleted meanwhile, NotStorable for data that no database
-    takes (drafts of validation.parse_row never do), TransactionManagementError outside ``transaction.atomic()``.
+    here to its end; with a ``first_inner_id`` that was reserved before, only from the last of these statements on, so that
+    others may write tasks at the same time. Raises Project.DoesNotExist when the project was deleted meanwhile, Overtaken
+    (only with ``first_inner_id``), NotStorable for data that no database takes (drafts of validation.parse_row never do),
+    TransactionManagementError outside ``transaction.atomic()``.
     """
     if not drafts:
         return []
-    first_inner_id, overlap = _claim(project.pk, drafts)
+    first = reserve_inner_ids(project.pk, len(drafts)) if first_inner_id is None else first_inner_id
+    overlap = Project.objects.values_list("maximum_annotations", flat=True).get(pk=project.pk)
     ids, now = reserve_ids(Task, len(drafts)), timezone.now()
-    insert_rows(Task, TASK_COLUMNS, _task_rows(project.pk, drafts, ids, first_inner_id, overlap, now))
-    finished = sum(len(draft.annotations) >= overlap for draft in drafts)
-    if finished:
-        Project.objects.filter(pk=project.pk).update(finished_task_number=F("finished_task_number") + finished)
+    insert_rows(Task, TASK_COLUMNS, _task_rows(project.pk, drafts, ids, first, overlap, now))
     pairs = list(zip(ids, drafts, strict=True))
     insert_annotations(project.pk, [(task_id, annotation) for task_id, draft in pairs for annotation in draft.annotations])
     insert_predictions(project.pk, [(task_id, prediction) for task_id, draft in pairs for prediction in draft.predictions])
+    _count_in(project.pk, drafts, overlap)
     return ids
 
 
@@ -66,24 +72,38 @@ def insert_predictions(project_id: int, drafts: Sequence[tuple[int, PredictionDr
         insert_rows(Prediction, PREDICTION_COLUMNS, _prediction_rows(project_id, drafts, timezone.now()))
 
 
-def _claim(project_id: int, drafts: Sequence[TaskDraft]) -> tuple[int, int]:
-    """Count the drafts in and take a block of inner ids: (first inner id, the project's maximum_annotations)."""
-    annotations = [annotation for draft in drafts for annotation in draft.annotations]
+def reserve_inner_ids(project_id: int, count: int) -> int:
+    """Takes ``count`` consecutive inner ids and returns the first; nobody else is given them. Raises Project.DoesNotExist."""
+    table = connection.ops.quote_name(Project._meta.db_table)
+    sql = f"UPDATE {table} SET last_inner_id = last_inner_id + %s WHERE id = %s RETURNING last_inner_id"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [count, project_id])
+        row = cursor.fetchone()
+    if row is None:
+        raise Project.DoesNotExist(f"project {project_id} was deleted while tasks were being added to it")
+    return row[0] - count + 1
+
+
+def _count_in(project_id: int, drafts: Sequence[TaskDraft], overlap: int) -> None:
+    """Adds the drafts to the project's counters. Raises Project.DoesNotExist, Overtaken."""
+    annotated = [draft for draft in drafts if draft.annotations]
+    annotations = [annotation for draft in annotated for annotation in draft.annotations]
     skipped = sum(annotation.was_cancelled for annotation in annotations)
     delta = {
-        "last_inner_id": len(drafts),
         "task_number": len(drafts),
-        "num_tasks_with_annotations": sum(any(not a.was_cancelled for a in draft.annotations) for draft in drafts),
+        "finished_task_number": sum(len(draft.annotations) >= overlap for draft in (annotated if overlap > 0 else drafts)),
+        "num_tasks_with_annotations": sum(any(not a.was_cancelled for a in draft.annotations) for draft in annotated),
         "total_annotations_number": len(annotations) - skipped,
         "skipped_annotations_number": skipped,
         "ground_truth_number": sum(annotation.ground_truth for annotation in annotations),
         "total_predictions_number": sum(len(draft.predictions) for draft in drafts),
     }
     rows = Project.objects.filter(pk=project_id)
-    if not rows.update(**{column: F(column) + amount for column, amount in delta.items() if amount}):
+    changes = {column: F(column) + amount for column, amount in delta.items() if amount}
+    if not rows.filter(maximum_annotations=overlap).update(**changes):
+        if rows.exists():
+            raise Overtaken
         raise Project.DoesNotExist(f"project {project_id} was deleted while tasks were being added to it")
-    last, overlap = rows.values_list("last_inner_id", "maximum_annotations").get()
-    return last - len(drafts) + 1, overlap
 
 
 def _task_rows(

@@ -10,10 +10,14 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from projects.models import Project
 from storages.backends import BACKENDS
+from storages.base import ExportStorage, ImportStorage
+from storages.links import Flag, ImportLink, ObjectState, key_digest
+from storages.runs import ExportIssue, ExportRun, ImportIssue, ImportRun
 from tasks.models import Annotation, Prediction, Task
 from users import legacy_tokens, personal_tokens
 from users.models import User
 
+TYPE = "s3"  # of the storages in paths that are the same for all backends
 CANARY = "canary-of-alice"  # part of everything that only Alice's team may see
 
 
@@ -28,7 +32,10 @@ def routes(resolver: URLResolver | None = None, prefix: str = "/") -> Iterator[s
 
 
 class Estate(NamedTuple):
-    """What Alice owns: her objects by the part of a path before their id, and a request that refers to all of them."""
+    """What Alice owns: her objects by the part of a path before their id (``*``: an id before that), and a request that
+
+    refers to all of them.
+    """
 
     owned: dict[str, models.Model]
     body: dict[str, Any]
@@ -36,7 +43,12 @@ class Estate(NamedTuple):
 
     def path(self, route: str) -> str:
         """The route with Alice's ids filled in. KeyError: a route names an object that is missing here."""
-        return re.sub(r"^(.*?)<int:\w+>", lambda match: f"{match[1]}{self.owned[match[1]].pk}", route)
+        path, given, rest = "", "", route
+        while match := re.match(r"(.*?)(<int:\w+>|<str:type>)", rest):
+            given, rest = given + match[1], rest[match.end() :]
+            path += match[1] + (TYPE if match[2] == "<str:type>" else str(self.owned[given].pk))
+            given += TYPE if match[2] == "<str:type>" else "*"
+        return path + rest
 
     def snapshot(self) -> list[dict[str, Any] | None]:
         """Every column of every object she owns."""
@@ -62,6 +74,7 @@ def settle(alice: User, project: Project, s3_settings: dict[str, Any], directory
         columns = required | settings.get(backend.name, {}) | {"project": project, "title": CANARY, "description": CANARY}
         owned[f"/api/storages/{backend.name}/"] = backend.import_model.objects.create(**columns, use_blob_urls=True)
         owned[f"/api/storages/export/{backend.name}/"] = backend.export_model.objects.create(**columns)
+    owned |= past_syncs(owned["/api/storages/s3/"], owned["/api/storages/export/s3/"], task)
     legacy_tokens.set_key(alice)
     refresh = personal_tokens.create_token(alice)
     owned |= {"legacy token": alice.legacy_token, "personal token": alice.personal_tokens.get()}
@@ -77,6 +90,20 @@ def settle(alice: User, project: Project, s3_settings: dict[str, Any], directory
     uri = urlsafe_b64encode(b"s3://data/a.png").decode()
     query = ids | {"id": "delete_tasks", "fileuri": uri, "d": f"{directory.rpartition('/')[2]}/a.txt", "exportType": "JSON"}
     return Estate(owned, s3_settings | ids | stored | {"refresh": refresh}, query)
+
+
+def past_syncs(source: ImportStorage, target: ExportStorage, task: Task) -> dict[str, models.Model]:
+    """A run that goes on in either direction, with an issue; a task whose object is gone and an object that failed."""
+    runs = ImportRun.objects.create(storage_id=source.pk), ExportRun.objects.create(storage_id=target.pk)
+    row = {"storage_id": source.pk, "key": CANARY, "digest": key_digest(CANARY)}
+    return {
+        "/api/storages/s3/*/runs/": runs[0],
+        "/api/storages/export/s3/*/runs/": runs[1],
+        "source's issue": ImportIssue.objects.create(run=runs[0], key=CANARY, code="malformed", message=CANARY),
+        "target's issue": ExportIssue.objects.create(run=runs[1], key=CANARY, code="malformed", message=CANARY),
+        "link": ImportLink.objects.create(**row, task=task, flag=Flag.VANISHED),
+        "state": ObjectState.objects.create(**row, state=ObjectState.Progress.FAILED),
+    }
 
 
 def required_texts(model: type[models.Model]) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.core.validators import BaseValidator
 from django.db import models
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -15,6 +16,11 @@ IMPORT_METHODS = [
     {"value": True, "label": "Files - automatically create a task for each storage object"},
     {"value": False, "label": "Tasks - treat each JSON or JSONL file as task definitions"},
 ]
+POLICY_ROWS = (
+    ("changed_policy", "vanished_policy", "renamed_policy"),
+    ("vanished_cap", "sync_workers", "sync_reads"),
+)
+COMMON_ROWS = (("sync_schedule", "sync_timezone"), ("webhook_url", "webhook_secret"))  # of every storage
 
 
 class StorageType(serializers.Serializer):
@@ -61,8 +67,9 @@ def parse_flag(parameters: Mapping[str, str], name: str) -> bool:
 
 
 def layout(backend: Backend, model: type[Storage], direction: str) -> list[dict[str, Any]]:
-    """Rows of ``{"columnCount", "fields"}`` (contract.md §1.7)."""
-    rows = backend.import_form if direction == "import" else backend.export_form
+    """Rows of ``{"columnCount", "fields"}`` (contract.md §1.7): the backend's own, then those that every storage has."""
+    rows = (*backend.import_form, *POLICY_ROWS) if direction == "import" else backend.export_form
+    rows = (*rows, *COMMON_ROWS)
     return [{"columnCount": len(row), "fields": [describe(model, name) for name in row]} for row in rows]
 
 
@@ -90,7 +97,17 @@ def describe(model: type[Storage], declared: str) -> dict[str, Any]:
         field |= {"value": 15, "dependency": "presign"}
     elif name == "regex_filter":
         field |= {"placeholder": r".*csv or .*(jpe?g|png|tiff) or .\w+-\d+.text", "validators": ["regexp"]}
+    elif any(name in row for row in (*POLICY_ROWS, *COMMON_ROWS)):
+        field |= preset(column)
     return field
+
+
+def preset(column: models.Field) -> dict[str, Any]:
+    """The column's default as ``value``, and the limits of a number as ``min`` and ``max``."""
+    limits = {check.code: check.limit_value for check in column.validators if isinstance(check, BaseValidator)}
+    number = {"min": limits["min_value"], "max": limits["max_value"]} if isinstance(column, models.IntegerField) else {}
+    default = column.get_default()
+    return number | ({} if default in (None, "") else {"value": getattr(default, "value", default)})
 
 
 def label_of(column: models.Field) -> str:

@@ -7,12 +7,13 @@ Sources: RFC 9110 §14 (range requests), §15.5.17 (416).
 import time
 from abc import abstractmethod
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from storages import budget, egress, errors, watchdog
 from storages.client import Client, ObjectInfo, ObjectStream, Readable
+from storages.meter import Meter
+from storages.providers.dates import parse_http_date
 from storages.providers.failures import retry_after, translated
 
 RETRIES = 3
@@ -45,17 +46,35 @@ STATUS_KINDS: dict[int, type[errors.StorageError]] = {
 class Body(Readable):
     """The bytes of a GET answer; a connection that breaks off raises Unavailable instead of ending short."""
 
-    def __init__(self, response: Any, host: str, chunk: int | None = None) -> None:
-        self.response, self.host, self.chunk = response, host, chunk
+    def __init__(self, response: Any, host: str, meter: Meter, chunk: int | None = None) -> None:
+        self.response, self.host, self.meter, self.chunk = response, host, meter, chunk
 
     def read(self, size: int = -1) -> bytes:
         size = self.chunk if self.chunk and size > self.chunk else size
         with translated(self.host), watchdog.within(self.response, PIECE_TIME):
-            return self.response.read(None if size < 0 else size)
+            data = self.response.read(None if size < 0 else size)
+        self.meter.count(size=len(data))
+        return data
 
     def close(self) -> None:
         self.response.close()
         self.response.release_conn()
+
+
+class Counted(egress.Patience):
+    """Counts every repetition of a request."""
+
+    meter: Meter
+
+    def new(self, **changes: Any) -> "Counted":
+        made = super().new(**changes)
+        made.meter = self.meter
+        return made
+
+    def increment(self, *args: Any, **options: Any) -> "Counted":
+        following = super().increment(*args, **options)
+        self.meter.count(requests=1)
+        return following
 
 
 class HTTPClient(Client):
@@ -97,7 +116,7 @@ class HTTPClient(Client):
         ranged = start > 0 or end is not None
         headers = {"Range": f"bytes={start}-{'' if end is None else end}"} if ranged else {}
         response = self.send("GET", self.media_url(key), "read", key, headers=headers, accept=(416,))
-        body = Body(response, self.host(), self.chunk)
+        body = Body(response, self.host(), self.meter, self.chunk)
         if response.status == 416:
             body.close()
             return self._beyond(key, start, body)
@@ -160,7 +179,9 @@ class HTTPClient(Client):
     def _request(self, method: str, url: str, headers: dict[str, str], body: bytes) -> Any:
         from urllib3 import Timeout
 
-        retry = egress.Patience(0 if budget.current() else RETRIES, redirect=False, **RETRY)
+        retry = Counted(0 if budget.current() else RETRIES, redirect=False, **RETRY)
+        retry.meter = self.meter
+        self.meter.count(requests=1)
         connect, read = (budget.seconds_left(seconds) for seconds in self.timeout)
         options = {"preload_content": False, "redirect": False, "decode_content": False, "pool_timeout": read}
         try:
@@ -194,6 +215,7 @@ class HTTPClient(Client):
                         message = f"{self.host()} sends too much or too slowly to be {self.service}; check {self.settings}"
                         raise errors.Unavailable(message)
             finally:
+                self.meter.count(size=size)
                 response.release_conn()
         return b"".join(pieces)
 
@@ -203,7 +225,7 @@ class HTTPClient(Client):
         modified = headers.get("Last-Modified")
         try:
             size = int(total if total.isdigit() else headers["Content-Length"])
-            when = parsedate_to_datetime(modified) if modified else None
+            when = parse_http_date(modified) if modified else None
         except (KeyError, ValueError):
             raise errors.ConfigInvalid(f"the answer is not one of {self.service}; check {self.settings}") from None
         return ObjectInfo(key, size, when, headers.get("ETag", "").strip('"'), headers.get("Content-Type", ""))

@@ -9,14 +9,15 @@ import itertools
 import os
 import stat as modes
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from urllib.parse import quote
 
 from storages import errors
-from storages.client import Capabilities, Client, ObjectInfo, ObjectStream, Page, Readable
+from storages.client import EVERYTHING, Capabilities, Client, ObjectInfo, ObjectStream, Page, Readable, Span
+from storages.meter import Meter
 
 PAGE_SIZE = 1000
 ROUTE = "/data/local-files/?d="
@@ -25,7 +26,8 @@ ROUTE = "/data/local-files/?d="
 class File(Readable):
     """The bytes ``start``..``end`` inclusive of an open file."""
 
-    def __init__(self, descriptor: int, start: int, end: int) -> None:
+    def __init__(self, descriptor: int, start: int, end: int, meter: Meter) -> None:
+        self.meter = meter
         self.file = os.fdopen(descriptor, "rb", buffering=0)
         self.file.seek(start)
         self.left = end - start + 1
@@ -34,6 +36,7 @@ class File(Readable):
         wanted = self.left if size < 0 else min(size, self.left)
         data = self.file.read(wanted) if wanted > 0 else b""
         self.left -= len(data)
+        self.meter.count(size=len(data))
         if not data and wanted > 0:
             raise errors.Unavailable("the file became shorter while it was read")
         return data
@@ -46,7 +49,7 @@ class LocalFilesClient(Client):
     """One directory and all below it."""
 
     scheme = "file"
-    capabilities = Capabilities(presign=False)
+    capabilities = Capabilities(presign=False, subfolders=True)
     service = "the file system"
     grants = {
         "list": "read and search permission on {container}",
@@ -65,31 +68,59 @@ class LocalFilesClient(Client):
         with translated(self.container), os.scandir(self.container) as found:
             return next((entry.path for entry in itertools.islice(found, 1000) if entry.is_file(follow_symlinks=False)), None)
 
-    def list(self, *, recursive: bool, after: str = "") -> Iterator[Page]:
+    def list(self, *, recursive: bool, after: str = "", span: Span = EVERYTHING) -> Iterator[Page]:
+        self.check_span(span)
         batch: list[ObjectInfo] = []
         with translated(self.container):
-            for info in self._walk(self.container, recursive, PurePath(after).parts if after else ()):
+            for info in self._walk(self._directory(span.folder), recursive, PurePath(after).parts if after else ()):
                 batch.append(info)
                 if len(batch) == PAGE_SIZE:
                     yield Page(batch, info.key)
                     batch = []
         yield Page(batch, "")
 
+    def folder_pages(self, folder: str) -> Iterator[Sequence[str]]:
+        with translated(self.container):
+            yield [f"{entry.path}/" for entry in self._entries(self._directory(folder)) if entry.is_dir(follow_symlinks=False)]
+
+    def _directory(self, folder: str) -> str:
+        """The path of a folder below ours ("": ours). Raises Unsupported for one that leads out of it."""
+        path = folder.rstrip("/") or self.container
+        if not (os.path.realpath(path) + os.sep).startswith(self._real):
+            raise errors.Unsupported(f"{PurePath(path).name!r} lies outside this storage's directory")
+        return path
+
+    def _entries(self, directory: str) -> MutableSequence[os.DirEntry]:
+        """What a directory holds, in descending order of names; nothing if it is one below ours that vanished."""
+        self.meter.count(requests=1)
+        try:
+            with os.scandir(directory) as found:
+                return sorted(found, key=lambda entry: entry.name, reverse=True)
+        except (FileNotFoundError, NotADirectoryError):
+            if directory == self.container:
+                raise
+            return []
+
     def _walk(self, directory: str, recursive: bool, after: tuple[str, ...]) -> Iterator[ObjectInfo]:
         """Regular files in order of their path's components, those up to ``after`` left out."""
-        with os.scandir(directory) as found:
-            entries = sorted(found, key=lambda entry: entry.name, reverse=True)
+        entries = self._entries(directory)
         while entries:
             entry = entries.pop()  # an entry that was looked at keeps its path and stat, a kilobyte each
-            parts = PurePath(entry.path).parts
+            parts = PurePath(entry.path).parts if after else ()
             if entry.is_dir(follow_symlinks=False):
-                if recursive and (not after or parts >= after[: len(parts)]):
+                if recursive and parts >= after[: len(parts)]:
                     yield from self._walk(entry.path, recursive, after)
-            elif (not after or parts > after) and entry.is_file() and self._inside(entry):
-                yield describe(entry.path, entry.stat())
+            elif (not after or parts > after) and (info := self._described(entry)):
+                yield info
 
-    def _inside(self, entry: os.DirEntry) -> bool:
-        return not entry.is_symlink() or os.path.realpath(entry.path).startswith(self._real)
+    def _described(self, entry: os.DirEntry) -> ObjectInfo | None:
+        """None for what is no file of ours: a link that leads out, a socket, a file that vanished since."""
+        if entry.is_symlink() and not os.path.realpath(entry.path).startswith(self._real):
+            return None
+        try:
+            return describe(entry.path, entry.stat()) if entry.is_file() else None
+        except FileNotFoundError:
+            return None
 
     def stat(self, key: str) -> ObjectInfo:
         descriptor = self._descriptor(key)
@@ -105,13 +136,14 @@ class LocalFilesClient(Client):
             os.close(descriptor)
             raise errors.RangeNotSatisfiable(f"the file has {info.size} bytes", size=info.size)
         last = info.size - 1 if end is None else min(end, info.size - 1)
-        return ObjectStream(info, start, last, File(descriptor, start, last))
+        return ObjectStream(info, start, last, File(descriptor, start, last, self.meter))
 
     def _descriptor(self, key: str) -> int:
         """An open descriptor of a regular file whose real path lies in this directory, else NotFound."""
         gone = errors.NotFound(f"{PurePath(key).name!r} is not a file of this storage")
         if "\0" in key or not key.startswith(self.root):
             raise gone
+        self.meter.count(requests=1)
         with translated(PurePath(key).name):
             descriptor = os.open(key, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         # judged by what was opened, not by the name: a link swapped in between cannot lead elsewhere

@@ -6,41 +6,22 @@ first integer beyond 64 bits.
 
 import codecs
 import json
+import re
 from collections.abc import Callable, Iterator
 from json.decoder import WHITESPACE
-from typing import Any, NamedTuple
+from typing import Any
+
+from storages.sync.jsontext import Parser
+from storages.sync.row import Limits, Mark, Row, mib
 
 MARGIN = 16  # characters; a fault this near to the end of the buffer may only be its end ("-Infinity" has 9)
-
-
-class Row(NamedTuple):
-    """``index`` counts rows from 0 (inside ``group`` for Parquet), blank lines left out; ``error`` says why there is no value."""
-
-    index: int
-    value: Any = None
-    error: str = ""
-    group: int = 0
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"not valid JSON: {name} is not JSON")
-
-
-DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
-
-
-def reason(error: Exception) -> str:
-    """Why a text is no JSON, in words."""
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    if isinstance(error, UnicodeDecodeError):
-        return "not UTF-8"
-    text = str(error).splitlines()[0][:200]
-    return f"not valid JSON: {text}" if isinstance(error, json.JSONDecodeError) else text
+PATIENCE = 4  # times the size of a row: how much of a refused element is passed over to get to its neighbours
+OUTSIDE, INSIDE = re.compile(r'[\[\]{},"]'), re.compile(r'["\\]')  # what ends a stretch outside and inside of a text
+_row = tuple.__new__  # a NamedTuple's own constructor takes twice the time
 
 
 class _Buffer:
-    """Text that is not parsed yet; grows by reading, shrinks by ``drop``."""
+    """Text that is not parsed yet; ``at``: where to go on."""
 
     def __init__(self, read: Callable[[], bytes]) -> None:
         self.read, self.decoder = read, codecs.getincrementaldecoder("utf-8")()
@@ -60,50 +41,97 @@ class _Buffer:
     def peek(self) -> str:
         """The next character that is no white space, "" at the end; ``at`` points to it."""
         while True:
+            char = self.text[self.at : self.at + 1]
+            if char > " ":
+                return char
             self.at = WHITESPACE.match(self.text, self.at).end()
             if self.at < len(self.text) or self.ended:
                 return self.text[self.at : self.at + 1]
             self.grow()
 
-    def element(self, limit: int) -> Any:
-        """The value at ``at``. Raises ValueError, RecursionError."""
+    def skip(self, limit: int) -> None:
+        """Passes over one element by its brackets and quotes alone, in the memory of a chunk. Raises ValueError."""
+        depth, quoted, passed, at = 0, False, 0, self.at
+        while True:
+            found = (INSIDE if quoted else OUTSIDE).search(self.text, at)
+            if found is None:
+                passed += len(self.text)
+                if self.ended or passed > limit:
+                    raise ValueError("the file ends inside the array" if self.ended else f"the element exceeds {mib(limit)}")
+                at = max(at - len(self.text), 0)  # 1 if a backslash was the last character
+                self.at = len(self.text)
+                self.grow()
+                continue
+            mark, at = found[0], found.end()
+            if quoted:
+                at += mark == "\\"
+                quoted = mark != '"'
+            elif mark == '"':
+                quoted = True
+            elif mark in "[{":
+                depth += 1
+            elif not depth:
+                self.at = found.start()
+                return
+            elif mark in "]}":
+                depth -= 1
+
+
+class _Elements:
+    """Reads one element after the other from a buffer."""
+
+    def __init__(self, buffer: _Buffer, limits: Limits) -> None:
+        self.buffer, self.limits, self.parser = buffer, limits, Parser(limits)
+
+    def next(self) -> tuple[Any, str]:
+        """The value at the buffer's place, or why it is refused. Raises JSONDecodeError where the array cannot go on."""
+        buffer = self.buffer
         while True:
             try:
-                value, end = DECODER.raw_decode(self.text, self.at)
-                if end - self.at > limit:
-                    break
-                if self.ended or not self._may_go_on(value, end):
-                    self.at = end
-                    return value
+                value, end = self.parser.scan(buffer.text, buffer.at)
+                if isinstance(value, dict | list | str) or buffer.ended or not _may_go_on(buffer.text[end : end + MARGIN]):
+                    error = self.parser.fault(value, buffer.text, buffer.at, end)
+                    buffer.at = end
+                    return value, error
             except json.JSONDecodeError as error:
-                cut = error.msg.startswith("Unterminated") or error.pos >= len(self.text) - MARGIN
-                if self.ended or not cut:
+                cut = error.msg.startswith("Unterminated") or error.pos >= len(buffer.text) - MARGIN
+                if buffer.ended or not cut:
                     raise
-            if len(self.text) - self.at > limit:
-                break
-            self.grow()
-        raise ValueError(f"the element is longer than {limit // 1024**2} MiB")
+            except (ValueError, RecursionError) as error:  # more digits than int() takes; nested beyond the interpreter's limit
+                return self._passed_over(self.parser.reason(error))
+            if len(buffer.text) - buffer.at > self.limits.row_size:
+                return self._passed_over(self.limits.row_refusal)
+            buffer.grow()
 
-    def _may_go_on(self, value: Any, end: int) -> bool:
-        """Whether what was parsed may be the beginning of a longer value: "1" of "10", "1." of "1.5"."""
-        rest = self.text[end : end + MARGIN]
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return not rest or (number and rest[0] in ".eE" and len(rest) < MARGIN)
+    def _passed_over(self, reason: str) -> tuple[None, str]:
+        self.buffer.skip(PATIENCE * self.limits.row_size)
+        return None, reason
 
 
-def rows(read: Callable[[], bytes], limit: int) -> Iterator[Row]:
-    """The array's elements; ``limit`` is the longest element in characters. A fault is the last row, with its reason."""
+def _may_go_on(rest: str) -> bool:
+    """Whether a number or word that ``rest`` follows may be the beginning of a longer one: "1" of "10", "1." of "1.5"."""
+    return not rest or (rest[0] in ".eE" and len(rest) < MARGIN)
+
+
+def rows(read: Callable[[], bytes], limits: Limits, mark: Mark) -> Iterator[Row]:
+    """The array's elements from ``mark`` on. A fault that ends the array is the last row, with its reason.
+
+    A row's size is counted in characters here.
+    """
     buffer, index = _Buffer(read), 0
+    elements = _Elements(buffer, limits)
     try:
         buffer.peek()
         buffer.at += 1  # the opening bracket
         more = buffer.peek() != "]"
         while more:
-            yield Row(index, buffer.element(limit))
+            value, error = elements.next()
+            if index >= mark.index:
+                yield Row(index, error=error) if error else _row(Row, (index, value, "", 0, 0))
             index += 1
-            if (mark := buffer.peek()) not in (",", "]"):
-                raise ValueError("the file ends inside the array" if not mark else f"{mark!r} stands where , or ] should")
-            more = mark == ","
+            if (sign := buffer.peek()) not in (",", "]"):
+                raise ValueError("the file ends inside the array" if not sign else f"{sign!r} stands where , or ] should")
+            more = sign == ","
             buffer.at += more
             if more:
                 buffer.peek()
@@ -111,4 +139,5 @@ def rows(read: Callable[[], bytes], limit: int) -> Iterator[Row]:
         if buffer.peek():
             raise ValueError("something follows the array's end")
     except (ValueError, RecursionError) as error:
-        yield Row(index, error=f"the JSON array breaks off here: {reason(error)}")
+        if index >= mark.index:
+            yield Row(index, error=f"the JSON array breaks off here: {elements.parser.reason(error, place=False)}")

@@ -1,86 +1,104 @@
-"""Rows of a Parquet file, row group by row group through ranged reads; a file of any size takes the memory of one group."""
+"""Rows of a Parquet file, row group by row group; a file of any size takes the memory of a part of one group.
 
-import base64
-import io
+A damaged or refused group hides only itself. Knows neither storage nor compression.
+"""
+
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from typing import Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Any
 
-from storages.client import Client, ObjectInfo
-from storages.errors import Malformed
+from storages.errors import Malformed, StorageError
+from storages.sync import footer
+from storages.sync.columns import Columns
+from storages.sync.row import Limits, Mark, Row, mib
 
-BUFFER = 1024**2  # bytes asked for at least with one request
-BATCH = 100  # rows turned into Python objects at a time; a row may hold megabytes
-MAGIC = b"PAR1"  # first and last four bytes (Parquet format, "File Format")
+if TYPE_CHECKING:
+    from pyarrow import parquet
 
-
-class RangedFile(io.RawIOBase):
-    """An object as a seekable, read-only file; each read is one ranged request."""
-
-    def __init__(self, client: Client, item: ObjectInfo) -> None:
-        self.client, self.item, self.place = client, item, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self.place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.place, io.SEEK_END: self.item.size}[whence]
-        return self.place
-
-    def tell(self) -> int:
-        return self.place
-
-    def readinto(self, buffer: Any) -> int:
-        if self.place >= self.item.size or not len(buffer):
-            return 0
-        with self.client.open(self.item.key, self.place, self.place + len(buffer) - 1) as stream:
-            count = 0
-            while count < stream.length and (data := stream.read(stream.length - count)):
-                buffer[count : count + len(data)] = data
-                count += len(data)
-        self.place += count
-        return count
+BATCH_ROWS = 2000  # rows turned into Python objects at a time, and the bytes that they may be expected to take
+BATCH_BYTES = 4 * 1024**2
+BUFFER = 1024**2  # bytes read at a time of a column; less where there are many columns
+BUFFERS = 16 * 1024**2  # bytes of all columns' buffers
+_row = tuple.__new__  # a NamedTuple's own constructor takes twice the time
 
 
-def open_ranged(client: Client, item: ObjectInfo) -> io.BufferedReader:
-    """The object as a buffered, seekable file. Reading raises StorageError."""
-    return io.BufferedReader(RangedFile(client, item), BUFFER)
+def rows(file: Any, limits: Limits, mark: Mark) -> Iterator[Row]:
+    """The rows of a seekable file from ``mark`` on; whole groups before it are not read.
 
-
-def rows(file: Any) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """(row group, row inside it, values by column). Raises Malformed when the file is no readable Parquet."""
+    Raises Malformed when the file is no readable Parquet, and what reading ``file`` raises.
+    """
     import pyarrow
     from pyarrow import parquet
 
+    footer.check_size(file, limits)
     try:
-        source = parquet.ParquetFile(file)
-        for group in range(source.num_row_groups):
-            index = 0
-            for batch in source.iter_batches(batch_size=BATCH, row_groups=[group]):
-                for value in batch.to_pylist():
-                    yield group, index, plain(value)
-                    index += 1
-    except (pyarrow.ArrowException, ValueError, OSError) as error:
-        raise Malformed(f"not a readable Parquet file: {str(error).splitlines()[0][:200]}") from None
+        metadata = parquet.read_metadata(file)
+        faults = {group: footer.fault(metadata, group) for group in range(mark.group, metadata.num_row_groups)}
+        kinds = footer.strings(metadata, [group for group, fault in faults.items() if not fault])
+        source = _opened(file, metadata, kinds)
+        refusals = {group: fault or _refusal(source, group, limits) for group, fault in faults.items()}
+    except (pyarrow.ArrowException, ValueError, LookupError, OSError) as error:  # LookupError: a damaged column name
+        raise Malformed(footer.reason(error)) from None
+    for group, message in refusals.items():
+        start = mark.index if group == mark.group else 0
+        if message:
+            yield Row(start, error=message, group=group)
+        else:
+            yield from _group(source, group, start, _batch_rows(source.metadata, group), limits)
 
 
-def plain(value: Any) -> Any:
-    """The JSON form of a Parquet value: times as ISO 8601, decimals as numbers, bytes as base64, maps as objects."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    return str(value) if isinstance(value, UUID) else value
+def _opened(file: Any, metadata: Any, kinds: dict[str, str]) -> "parquet.ParquetFile":
+    """The file for reading in little memory.
+
+    A dictionary is kept as one: a long text that a million rows share would else take its length a million times.
+    """
+    from pyarrow import parquet
+
+    return parquet.ParquetFile(
+        file,
+        metadata=metadata,
+        read_dictionary=[path for path, kind in kinds.items() if kind == "dictionary"],
+        buffer_size=max(min(BUFFER, BUFFERS // max(metadata.num_columns, 1)), 16 * 1024),
+        pre_buffer=False,  # would hold all columns of a group
+    )
+
+
+def _refusal(source: Any, group: int, limits: Limits) -> str:
+    """Why a row group is not read, "" if it may be."""
+    found, schema = source.metadata.row_group(group), source.schema
+    # lists of one value repeated take nothing in the file: each item takes 4 bytes at least
+    lists = [number for number in range(len(schema)) if schema.column(number).max_repetition_level]
+    size = max(found.total_byte_size, 4 * sum(found.column(number).num_values for number in lists))
+    if size > limits.row_group_size:
+        limit = mib(limits.row_group_size)
+        return f"row group {group} takes {mib(size)}, more than {limit}: write smaller groups or raise SYNC_MAX_ROW_GROUP_MB"
+    if any(schema.column(number).path.count(".") >= limits.depth for number in range(len(schema))):
+        return limits.depth_refusal
+    return ""
+
+
+def _group(source: Any, group: int, start: int, size: int, limits: Limits) -> Iterator[Row]:
+    import pyarrow
+
+    index = 0
+    try:
+        for batch in source.iter_batches(size, row_groups=[group], use_threads=False):
+            skipped = min(max(start - index, 0), batch.num_rows)
+            index += skipped
+            for value, error in Columns(batch.slice(skipped), limits).rows():
+                yield Row(index, error=error, group=group) if error else _row(Row, (index, value, "", group, 0))
+                index += 1
+    except StorageError:
+        raise
+    except (pyarrow.ArrowException, ValueError, LookupError, OSError) as error:
+        yield Row(max(index, start), error=footer.reason(error), group=group)
+
+
+def _batch_rows(metadata: Any, group: int) -> int:
+    """How many rows to take at a time: fewer of large ones, few where texts may be much longer than they look."""
+    found = metadata.row_group(group)
+    average = found.total_byte_size // max(found.num_rows, 1)
+    count = min(BATCH_ROWS, BATCH_BYTES // max(average, 1))
+    columns = [found.column(number) for number in range(found.num_columns)]
+    texts = [column for column in columns if column.physical_type == "BYTE_ARRAY"]
+    longest = max((text.total_uncompressed_size for text in texts if "DELTA" in " ".join(text.encodings)), default=0)
+    return max(1, min(count, 8 * BATCH_BYTES // max(longest, 1)))

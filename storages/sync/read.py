@@ -1,124 +1,105 @@
-"""Turns an object's bytes into rows: JSON object, JSON array, JSON Lines, Parquet; decided by content, streamed.
+"""Turns an object into rows: JSON, JSON Lines, CSV, TSV, Parquet, each also in gzip; decided by content, then by name; streamed.
 
 A row is a parsed value or the reason why it is none; one bad row never hides its neighbours where the format
 allows to go on behind it.
 """
 
-import itertools
+import io
+import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
+from storages.client import Client, ObjectInfo
 from storages.errors import Malformed
-from storages.sync import array, parquet
-from storages.sync.array import Row
+from storages.sync import array, footer, inflate, lines, parquet, ranged, table
+from storages.sync.advice import TABLES, extension, nothing_in, refusal
+from storages.sync.row import MIB, START, Limits, Mark, Row, mib
+from storages.sync.source import Source
 
-CHUNK = 256 * 1024  # bytes read at a time
-LIMIT = 16 * 1024**2  # bytes; a row larger than this is refused, a file may have any size
-BOM = b"\xef\xbb\xbf"
-EXTENSIONS = ("", ".json", ".jsonl", ".ndjson", ".parquet")
-
-
-class Source:
-    """Bytes with a little look-ahead, over anything that has ``read(n)``."""
-
-    def __init__(self, raw: Any) -> None:
-        self.raw, self.head = raw, b""
-
-    def read(self) -> bytes:
-        """The next chunk, b"" at the end."""
-        data, self.head = self.head, b""
-        return data or self.raw.read(CHUNK)
-
-    def first_byte(self) -> bytes:
-        """The first byte that is neither BOM nor white space, b"" if there is none; it is not consumed."""
-        while True:
-            self.head = self.head or self.raw.read(CHUNK)
-            if not self.head:
-                return b""
-            self.head = self.head.removeprefix(BOM).lstrip()
-            if self.head:
-                return self.head[:1]
-
-    def lines(self) -> Iterator[bytes | None]:
-        """Lines that are not blank, without their end; None for one longer than LIMIT, which is not held in memory."""
-        parts: list[bytes] = []
-        while chunk := self.read():
-            *ended, rest = chunk.split(b"\n")
-            for piece in ended:
-                parts.append(piece)
-                yield from _line(parts)
-                parts = []
-            parts.append(rest)
-            if sum(map(len, parts)) > LIMIT:
-                parts = [b"x" * (LIMIT + 1)]  # stands for too much, whatever follows
-        yield from _line(parts)
+__all__ = ["START", "Limits", "Mark", "Row", "refusal", "rows"]
+LOOK = 4096  # bytes that an object without a known beginning is judged by
+SPOOL_MEMORY, SPOOL = 8 * MIB, 1024 * MIB  # bytes of Parquet in gzip that are held in memory, and on disk
 
 
-def _line(parts: list[bytes]) -> Iterator[bytes | None]:
-    line = b"".join(parts)
-    if len(line) > LIMIT:
-        yield None
-    elif line.strip():
-        yield line
+def rows(client: Client, item: ObjectInfo, limits: Limits, *, body: bytes | None = None, mark: Mark = START) -> Iterator[Row]:
+    """The rows of an object from ``mark`` on; ``body``: the whole object, if it was fetched already.
 
-
-def rows(raw: Any) -> Iterator[Row]:
-    """The rows of an object; a fault that ends the format comes as a last Row with ``error``."""
-    if raw.seekable() and raw.peek(4)[:4] == parquet.MAGIC:
-        yield from _parquet(raw)
+    A fault of the format is the last Row. Raises StorageError when the object cannot be read; closing the iterator
+    closes the connection.
+    """
+    size = item.size if body is None else len(body)
+    if mark.offset > size:  # it was replaced by a shorter one
+        mark = mark._replace(offset=0)
+    if mark.offset and mark.offset == size:
         return
-    source = Source(raw)
-    first = source.first_byte()
-    if first == b"[":
-        yield from array.rows(source.read, LIMIT)
-    elif first == b"{":
-        yield from _objects(source)
-    elif not first:
-        yield Row(0, error="the file is empty; it should hold a JSON object, a JSON array, JSON Lines or Parquet")
-    else:
-        yield Row(
-            0,
-            error="neither a JSON object, a JSON array, JSON Lines in UTF-8 nor Parquet; to label the file itself, "
-            'set the import method to "Files" (use_blob_urls=true), or narrow the file name filter',
-        )
+    last = Row(mark.index - 1, group=mark.group)
+    reading = _Reading(client, item, limits, body, mark)
+    with reading.stack:
+        try:
+            for last in reading.rows():
+                yield last
+        except Malformed as error:
+            yield Row(last.index + 1, error=str(error), group=last.group)
 
 
-def _parquet(raw: Any) -> Iterator[Row]:
-    group = index = 0
-    try:
-        for group, index, value in parquet.rows(raw):
-            yield Row(index, value, group=group)
-            index += 1
-    except Malformed as error:
-        yield Row(index, error=str(error), group=group)
+class _Reading:
+    """One object on its way, until ``stack`` closes it."""
 
+    def __init__(self, client: Client, item: ObjectInfo, limits: Limits, body: bytes | None, mark: Mark) -> None:
+        self.client, self.limits, self.body, self.mark = client, limits, body, mark
+        self.stack, self.info = ExitStack(), item
+        if body is None:
+            self.stream = self.stack.enter_context(client.open(item.key, mark.offset))
+            self.info = self.stream.info
+        pull = self.stream.read if body is None else io.BytesIO(body[mark.offset :]).read
+        self.source = Source(pull, mark.offset)
 
-def _objects(source: Source) -> Iterator[Row]:
-    """JSON Lines if the first line is a value of its own, else one object over several lines."""
-    lines = source.lines()
-    first = next(lines)
-    row = _parse(0, first)
-    if row.error and first is not None:
-        held, size = [first], len(first)
-        for line in lines:
-            held.append(line)
-            size += len(line or b"")
-            if line is None or size > LIMIT:
-                break
-        else:
-            if not (single := _parse(0, b"\n".join(held))).error or len(held) == 1:
-                yield single
-                return
-        lines = itertools.chain(held[1:], lines)
-    yield row
-    for index, line in enumerate(lines, 1):
-        yield _parse(index, line)
+    def rows(self) -> Iterator[Row]:
+        """Raises Malformed for what ends the format, StorageError."""
+        if self.body is None and (message := refusal(self.info.key, self.info.size, self.limits)):  # it grew since it was listed
+            raise Malformed(message)
+        if self.mark.offset:  # only JSON Lines can be entered in the middle
+            return lines.rows(self.source, self.limits, self.mark)
+        head = self.source.peek(4)
+        if head.startswith(footer.MAGIC):
+            return parquet.rows(self._seekable(), self.limits, self.mark)
+        if head.startswith(inflate.MAGIC):
+            return self._unpacked()
+        return self._texts(self.source)
 
+    def _texts(self, source: Source, *, packed: bool = False) -> Iterator[Row]:
+        source.skip_bom()
+        kind = extension(self.info.key)
+        if kind in TABLES and (head := source.peek(LOOK).lstrip()) and head[:1] not in b"[{":
+            return table.rows(source, self.limits, self.mark, tabs=kind == ".tsv")
+        first = source.skip_blanks()
+        if first == b"[":
+            return array.rows(source.read, self.limits, self.mark)
+        if first == b"{" and source.peek(2)[1:2] != b"\0":
+            return lines.rows(source, self.limits, self.mark, packed=packed)
+        raise Malformed(nothing_in(source.peek(LOOK)))
 
-def _parse(index: int, text: bytes | None) -> Row:
-    if text is None:
-        return Row(index, error=f"the row is longer than {LIMIT // 1024**2} MiB")
-    try:
-        return Row(index, array.DECODER.decode(text.decode("utf-8")))
-    except (ValueError, RecursionError) as error:
-        return Row(index, error=array.reason(error))
+    def _unpacked(self) -> Iterator[Row]:
+        source = Source(inflate.Inflate(self.source.read, self.limits).read)
+        head = source.peek(4)
+        if head.startswith(inflate.MAGIC):
+            raise Malformed("compressed twice; unpack it once")
+        if head.startswith(footer.MAGIC):
+            return parquet.rows(self._spooled(source), self.limits, self.mark)
+        return self._texts(source, packed=True)
+
+    def _seekable(self) -> Any:
+        if self.body is not None:
+            return io.BytesIO(self.body)
+        self.stream.close()
+        return self.stack.enter_context(ranged.opened(self.client, self.info))
+
+    def _spooled(self, source: Source) -> Any:
+        """Parquet in gzip, unpacked: it is read from its end. Parquet packs its columns itself, so this is rare and small."""
+        file = self.stack.enter_context(tempfile.SpooledTemporaryFile(SPOOL_MEMORY))
+        while chunk := source.read():
+            file.write(chunk)
+            if file.tell() > SPOOL:
+                raise Malformed(f"Parquet in gzip of more than {mib(SPOOL)}; store it without gzip, it packs its columns itself")
+        return file

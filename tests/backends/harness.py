@@ -68,6 +68,10 @@ class Harness(ABC):
     def small_pages(self) -> None:
         """Makes listings take more than one page for a handful of objects, where the server decides that."""
 
+    def forget_cursors(self) -> bool:
+        """Makes the provider forget the cursors it gave; False where a cursor is a place that stays one."""
+        return False
+
     def configure(self, **values: Any) -> None:
         """Django settings that hold until ``close``; a server of its own gets them as ``environment``."""
         self.environment |= {name: str(value) for name, value in values.items()}

@@ -1,4 +1,7 @@
-"""``python -m tests.benchmarks``: measures a Quayside of its own and compares it with Label Studio; 1 if a mark is missed."""
+"""``python -m tests.benchmarks``: measures a Quayside of its own and compares it with Label Studio; 1 if a mark is missed.
+
+Minutes on a quiet machine; ``--full`` adds the syncs of a million objects and rows, and takes twice as long.
+"""
 
 import argparse
 import json
@@ -6,16 +9,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import planes, serving_cases, sync_cases
+from tests.benchmarks import planes, scale_cases, serving_cases, sync_cases
 from tests.benchmarks.api import Api
 from tests.benchmarks.baseline import POSTGRES, SQLITE
 from tests.benchmarks.profiling import TARGETS
-from tests.benchmarks.report import Figure, document, machine, short, table
+from tests.benchmarks.report import Figure, document, load, machine, short, table
 from tests.benchmarks.server import ROOT, Server, start
 
 Case = Callable[[Api], Iterator[Figure]]
+SMALL, LARGE, LARGEST = 10_000, 100_000, 1_000_000  # objects, or rows of one file
 
 
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -23,8 +28,11 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--database", choices=(POSTGRES, SQLITE), default=POSTGRES)
     parser.add_argument("--objects", type=_counts, help="sizes of the Files syncs, default 10000,100000")
-    parser.add_argument("--quick", action="store_true", help="a fifth of everything and no bucket of 100,000")
-    parser.add_argument("--only", default="", help="only the cases whose name begins so: " + ", ".join(cases(False, [])))
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="a fifth or less of everything: 10,000 objects and rows")
+    size.add_argument("--full", action="store_true", help="a Files sync of 1,000,000 objects too, and files of 1,000,000 rows")
+    names = ", ".join(cases(Sizes([], 0, 1)))
+    parser.add_argument("--only", default="", help=f"only the cases whose names begin so (several: a,b): {names}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--profile", choices=TARGETS, help="instead of measuring, show where the time goes in this process")
     return parser.parse_args(arguments)
@@ -34,33 +42,48 @@ def _counts(text: str) -> list[int]:
     return sorted(int(part) for part in text.split(","))
 
 
-def cases(quick: bool, objects: list[int]) -> dict[str, Case]:
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured. ``files``: objects of each Files sync; ``rows`` of one file; the rest is divided by ``share``."""
+
+    files: list[int]
+    rows: int
+    share: int
+
+
+def sizes(asked: argparse.Namespace) -> Sizes:
+    """What the command line asks for."""
+    if asked.quick:
+        return Sizes(asked.objects or [SMALL], SMALL, 5)
+    files, rows = ([SMALL, LARGE, LARGEST], LARGEST) if asked.full else ([SMALL, LARGE], LARGE)
+    return Sizes(asked.objects or files, rows, 1)
+
+
+def cases(size: Sizes) -> dict[str, Case]:
     """Every case by name, in the order of the table."""
-    share = 5 if quick else 1
+    share = size.share
     return {  # the ones with few rows first: PostgreSQL's autovacuum would disturb them after the large ones
         "planes": planes.planes,
         "proxy": lambda api: serving_cases.proxy(api, 10 // share),
         "redirect": lambda api: serving_cases.redirect(api, 1500 // share),
         "page": lambda api: serving_cases.page(api, 200 // share),
         "export": lambda api: sync_cases.export(api, 1000 // share),
-        "tasks": lambda api: sync_cases.objects(api, 2000 // share),
-        "lines": lambda api: sync_cases.lines(api, jsonl_lines(quick)),
-        "files": lambda api: sync_cases.files(api, objects),
+        "objects": lambda api: sync_cases.objects(api, 20_000 // share),
+        "files": lambda api: sync_cases.files(api, size.files),
+        "jsonl": lambda api: sync_cases.lines(api, size.rows),
+        "parquet": lambda api: sync_cases.parquet(api, size.rows),
+        "latency": lambda api: scale_cases.latency(api, 100_000 // share),
+        "scale": lambda api: scale_cases.scale(api, 200_000 // share),
     }
 
 
-def jsonl_lines(quick: bool) -> int:
-    return 10_000 if quick else 50_000
-
-
-def measure(server: Server, chosen: list[Case]) -> list[Figure]:
-    """Runs the cases one after another; says each figure at once, since the table comes at the end."""
-    api, figures = Api(server), []
+def measure(server: Server, chosen: list[Case], figures: list[Figure]) -> None:
+    """Runs the cases one after another and adds to ``figures``; says each at once, since the table comes at the end."""
+    api = Api(server)
     for case in chosen:
         for figure in case(api):
             print(f"{figure.case}: {figure.name} {short(figure.value)} {figure.unit}", file=sys.stderr, flush=True)
             figures.append(figure)
-    return figures
 
 
 def profile(server: Server, target: str, objects: int) -> int:
@@ -71,14 +94,18 @@ def profile(server: Server, target: str, objects: int) -> int:
 
 def main() -> int:
     asked = options()
-    objects = asked.objects or ([10_000] if asked.quick else [10_000, 100_000])
-    chosen = [case for name, case in cases(asked.quick, objects).items() if name.startswith(asked.only)]
+    size, wanted = sizes(asked), tuple(asked.only.split(","))
+    chosen = [case for name, case in cases(size).items() if name.startswith(wanted)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an orderly end, so that nothing is left running
-    with start(asked.database, jsonl_lines(asked.quick)) as server:
-        if asked.profile:
-            return profile(server, asked.profile, objects[-1])
-        figures = measure(server, chosen)
-    print(f"{asked.database}; {machine()}\n\n{table(figures)}")
+    before, figures = machine(), []
+    try:
+        with start(asked.database) as server:
+            if asked.profile:
+                return profile(server, asked.profile, (asked.objects or [LARGE])[-1])
+            measure(server, chosen, figures)
+    finally:  # what was measured before a case failed is still worth its while
+        if figures:
+            print(f"{asked.database}; {before}; afterwards {load()}\n\n{table(figures)}")
     if asked.json:
         asked.json.write_text(json.dumps(document(figures, asked.database), indent=1) + "\n", encoding="utf-8")
     missed = [figure for figure in figures if figure.missed]

@@ -12,8 +12,8 @@ from tests.benchmarks.server import TOKEN, Server
 
 CONFIG = '<View><Image name="image" value="$image"/><Choices name="kind" toName="image"><Choice value="cat"/></Choices></View>'
 HEADERS = {"Authorization": f"Token {TOKEN}"}
-ENDED = ("completed", "completed_with_errors", "failed")
-POLL = 0.5  # seconds; rare, since each look costs the server CPU time. The end is taken from the answer, not from the look
+# Looks are rare, since each costs the server CPU time; the end is taken from the answer, not from the look.
+POLL, SHARE = 0.5, 0.03  # seconds at least, and this share of the time since the start, between two looks
 
 
 class Unexpected(Exception):
@@ -22,11 +22,14 @@ class Unexpected(Exception):
 
 @dataclass(frozen=True)
 class Synced:
-    """A sync that ended as it should: ``seconds`` from the POST to its end, ``post`` the answer of the POST alone."""
+    """A sync that ended as it should: ``seconds`` from the POST to its end, ``post`` the answer of the POST alone.
+
+    ``counters``: those of its run, by their names in the API.
+    """
 
     seconds: float
     post: float
-    count: int
+    counters: dict[str, int | None]
     usage: Usage
 
 
@@ -66,27 +69,42 @@ class Api:
         body = {"project": project, "title": bucket, "bucket": bucket, "s3_endpoint": self.server.stub, **keys, **settings}
         return f"{base}/{self.call('POST', base, body)['id']}"
 
-    def sync(self, storage: str, expected: int, timeout: float) -> Synced:
-        """Syncs and waits. Raises Unexpected unless exactly ``expected`` tasks or objects came of it, TimeoutError."""
+    def sync(self, storage: str, expected: int, timeout: float, *, changed: int = 0) -> Synced:
+        """Syncs and waits for the run's end.
+
+        Raises Unexpected unless exactly ``expected`` tasks or objects came of it and ``changed`` differed, TimeoutError.
+        """
         with self.server.meter() as meter:
             queued, started = time.time(), time.monotonic()
             self.call("POST", f"{storage}/sync")
             post = time.monotonic() - started
-            state = self._ended(storage, started + timeout)
-        if state["status"] != "completed" or state["last_sync_count"] != expected:
-            reason = f"{state['status']}, {state['last_sync_count']} instead of {expected}: {state['traceback']}"
-            raise Unexpected(f"{storage} in bucket {state['bucket']} ended {reason}")
-        ended = datetime.fromisoformat(state["meta"]["time_completed"]).timestamp()
-        return Synced(ended - queued, post, expected, meter.usage)
+            run = self._ended(storage, started, timeout)
+        counters = run["counters"]
+        if run["state"] != "completed" or (counters["new"], counters["changed"] or 0) != (expected, changed):
+            raise Unexpected(f"{storage}: expected {expected} new and {changed} changed, the run ended so: {run}")
+        ended = datetime.fromisoformat(run["finished_at"]).timestamp()
+        return Synced(ended - queued, post, counters, meter.usage)
 
-    def _ended(self, storage: str, until: float) -> dict[str, Any]:
+    def _ended(self, storage: str, started: float, timeout: float) -> dict[str, Any]:
+        """The newest run of the storage once it has ended."""
         while True:
-            state = self.call("GET", storage)
-            if state["status"] in ENDED:
-                return state
-            if time.monotonic() > until:
-                raise TimeoutError(f"{storage} is still {state['status']}")
-            time.sleep(POLL)
+            run = self.call("GET", f"{storage}/runs?page_size=1")["results"][0]
+            if run["finished_at"]:
+                return run
+            passed = time.monotonic() - started
+            if passed > timeout:
+                raise TimeoutError(f"{storage} is still {run['state']} after {timeout:g} s: {run['counters']}")
+            time.sleep(max(POLL, passed * SHARE))
+
+    def prepare(self, bucket: str) -> None:
+        """Has the stub make what a bucket holds, which takes seconds for a large file."""
+        self.stub("GET", f"/{bucket}/?list-type=2&max-keys=1")
+
+    def stub(self, method: str, path: str) -> None:
+        """A request to the stub itself."""
+        answer = self.pool.request(method, f"{self.server.stub}{path}")
+        if answer.status != 200:
+            raise Unexpected(f"the stub answered {method} {path} with {answer.status}")
 
     def task_ids(self, project: int) -> list[int]:
         """The ids of the first page of tasks."""

@@ -12,28 +12,40 @@ from collections.abc import Callable
 
 from tests.benchmarks.api import HEADERS, Api
 from tests.benchmarks.server import Server
+from tests.benchmarks.sync_cases import IMAGES
 
-TARGETS = ("import", "list", "redirect", "page", "proxy")
+FIRST_SYNCS = ("import", "objects", "jsonl", "parquet")  # what can be done once
+TARGETS = (*FIRST_SYNCS, "again", "list", "redirect", "page", "proxy")
 LINES = 30  # functions shown
 REQUESTS = {"redirect": 300, "page": 60, "proxy": 64}
 
 
 def prepare(target: str, api: Api, count: int) -> Callable[[], None]:
     """The work to profile, its project and source made before. Needs Django to be set up."""
-    from storages import jobs, status
+    from storages import importing, jobs
     from storages.base import ImportStorage
 
-    bucket = {"page": "bench-1000", "redirect": "bench-1000", "proxy": "media"}.get(target, f"bench-{count}")
-    project = api.project(target)
-    path = api.source(project, bucket, presign=target != "proxy", regex_filter=None if target == "proxy" else r".*\.jpg$")
+    bucket, project = bucket_of(target, count), api.project(target)
+    settings = {"regex_filter": IMAGES} if bucket.startswith("bench-") else {"use_blob_urls": target == "proxy"}
+    api.prepare(bucket)
+    path = api.source(project, bucket, presign=target != "proxy", sync_workers=1, **settings)
     storage = ImportStorage.objects.select_related("project").get(pk=int(path.rpartition("/")[2])).concrete()
     if target == "list":
         return lambda: print(sum(len(page.objects) for page in storage.client().list(recursive=True)), "objects")
-    run = status.begin(storage, user=None, trigger="profile")
-    if target == "import":
+    run = importing.begin(storage, None, "profile")
+    if target in FIRST_SYNCS:
         return lambda: jobs.run_import(run.pk)
     jobs.run_import(run.pk)
+    if target == "again":
+        return lambda: jobs.run_import(importing.begin(ImportStorage.objects.get(pk=storage.pk), None, "profile").pk)
     return requests(target, api, project)
+
+
+def bucket_of(target: str, count: int) -> str:
+    """The bucket of the stub that a target works on."""
+    fixed = {"page": "bench-1000", "redirect": "bench-1000", "proxy": "media"}
+    kinds = {"objects": "tasks", "jsonl": "jsonl", "parquet": "parquet"}
+    return fixed.get(target) or f"{kinds.get(target, 'bench')}-{count}"
 
 
 def requests(target: str, api: Api, project: int) -> Callable[[], None]:
@@ -61,8 +73,8 @@ def main(target: str, stub: str, url: str, count: int) -> None:
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     django.setup()
-    work = prepare(target, Api(Server(url, stub, "", {}, 0, None, 0)), count)
-    if target != "import":
+    work = prepare(target, Api(Server(url, stub, "", {}, 0, None, [])), count)
+    if target not in FIRST_SYNCS:
         report_time(target, work)
     profile = cProfile.Profile(time.thread_time)  # CPU: waiting for the database or the store is nobody's hot spot
     report_time(f"{target}, profiled", lambda: profile.runcall(work))

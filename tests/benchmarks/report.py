@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from operator import ge, le, lt
 from typing import Any, Literal
 
 RATE, COST = "rate", "cost"  # more is better, less is better
@@ -13,13 +14,13 @@ RIGHT = (2, 4, 6)  # columns of numbers
 
 @dataclass(frozen=True)
 class Mark:
-    """What a figure must reach: at least (``>=``) or less than (``<``) ``limit``."""
+    """What a figure must reach: at least (``>=``), at most (``<=``) or less than (``<``) ``limit``."""
 
-    sign: Literal[">=", "<"]
+    sign: Literal[">=", "<=", "<"]
     limit: float
 
     def reached(self, value: float) -> bool:
-        return value >= self.limit if self.sign == ">=" else value < self.limit
+        return {">=": ge, "<=": le, "<": lt}[self.sign](value, self.limit)
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,12 @@ def short(value: float) -> str:
 
 def machine() -> str:
     """Where the figures were taken; the load tells how far wall times can be believed."""
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    return f"{os.cpu_count()} CPUs, {platform.system()} {platform.release()}, Python {platform.python_version()}, load {load}"
+    return f"{os.cpu_count()} CPUs, {platform.system()} {platform.release()}, Python {platform.python_version()}, {load()}"
+
+
+def load() -> str:
+    """The load averages of the last 1, 5 and 15 minutes."""
+    return "load " + ", ".join(f"{value:.1f}" for value in os.getloadavg())
 
 
 def document(figures: Sequence[Figure], database: str) -> dict[str, Any]:

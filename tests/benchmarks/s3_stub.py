@@ -25,8 +25,8 @@ LARGE = 64 << 10  # bytes from which a body is sent without copying it
 class Connection(asyncio.Protocol):
     """One client: requests are answered in order, large bodies bypass the transport, which would copy them."""
 
-    def __init__(self, store: Store, latency: float) -> None:
-        self.store, self.latency = store, latency
+    def __init__(self, store: Store, latency: float, page_latency: float) -> None:
+        self.store, self.latency, self.page_latency = store, latency, page_latency
         self.loop = asyncio.get_running_loop()
         self.buffer = bytearray()
         self.busy = self.continued = False
@@ -62,8 +62,8 @@ class Connection(asyncio.Protocol):
             del self.buffer[: end + 4 + size]
             self.busy, self.continued = True, False
             reply = plane_answers.answer(target) or self.store.answer(method, target, headers, body)
-            if self.latency:
-                self.loop.call_later(self.latency, self.finish, method, reply)
+            if latency := self.latency + (self.page_latency if "list-type=2" in target else 0):
+                self.loop.call_later(latency, self.finish, method, reply)
             else:
                 self.send(method, reply)
 
@@ -102,7 +102,10 @@ async def serve(options: argparse.Namespace) -> None:
     store = Store(Buckets(jsonl_lines=options.jsonl_lines, big_mib=options.big_mib))
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: Connection(store, options.latency_ms / 1000), "127.0.0.1", options.port, backlog=512
+        lambda: Connection(store, options.latency_ms / 1000, options.page_latency_ms / 1000),
+        "127.0.0.1",
+        options.port,
+        backlog=512,
     )
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()
@@ -126,12 +129,13 @@ def start(*options: str) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description="A fast S3 for benchmarks: buckets bench-N, tasks-N, jsonl, media, any other to write."
+        description="A fast S3 for benchmarks: buckets bench-N, tasks-N, jsonl-N, parquet-N, jsonl, media, any other."
     )
     parser.add_argument("--port", type=int, default=0, help="0: any free port")
     parser.add_argument("--jsonl-lines", type=int, default=10_000, help="lines of jsonl/rows.jsonl")
     parser.add_argument("--big-mib", type=int, default=64, help="size of media/big.bin")
     parser.add_argument("--latency-ms", type=float, default=0, help="wait before every answer")
+    parser.add_argument("--page-latency-ms", type=float, default=0, help="wait before every page of a listing, besides")
     try:
         asyncio.run(serve(parser.parse_args()))
     except KeyboardInterrupt:

@@ -15,8 +15,10 @@ import urllib3
 
 from config.ports import free_port
 from tests.benchmarks import s3_stub
-from tests.benchmarks.measure import Meter, wait_until
+from tests.benchmarks.measure import Meter, settle, wait_until
 
+WORKERS = 2  # what ``manage.py up`` starts by itself
+SETTLING = 20  # seconds until a run is begun anyway
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "benchmark-token"
 OWN = ("LABEL_STUDIO_", "AWS_")  # settings of whoever calls must not change what is measured
@@ -31,37 +33,39 @@ class Server:
     stub: str
     database: str
     env: dict[str, str]
-    app: int  # process ids: manage.py up, PostgreSQL's postmaster, the RQ worker
+    app: int  # process ids: manage.py up, PostgreSQL's postmaster, the RQ workers
     db: int | None
-    worker: int
+    workers: list[int]
 
     def meter(self) -> Meter:
-        return Meter(self.app, self.db, self.worker)
+        """For one run; waits until the one before has nothing left to do."""
+        settle([pid for pid in (self.app, self.db) if pid], SETTLING)
+        return Meter(self.app, self.db, self.workers)
 
 
 @contextmanager
-def start(database: str, jsonl_lines: int) -> Iterator[Server]:
+def start(database: str, workers: int = WORKERS) -> Iterator[Server]:
     """Starts everything on free ports in a temporary directory; nothing of it is left afterwards, also after a failure."""
     with ExitStack() as stack:
         home = Path(tempfile.mkdtemp(prefix="quayside-bench-"))
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         home.chmod(0o755)  # PostgreSQL may run as another user
-        env, db = environment(home), None
+        env, db = environment(home, workers), None
         if database == "postgres":
             db, env["DATABASE_URL"] = stack.enter_context(postgres(home))
-        stub = stack.enter_context(s3_stub.start("--jsonl-lines", str(jsonl_lines)))
+        stub = stack.enter_context(s3_stub.start())
         app = stack.enter_context(quayside(env, home / "up.log"))
-        yield Server(f"http://127.0.0.1:{env['PORT']}", stub, database, env, app, db, worker_of(app))
+        yield Server(f"http://127.0.0.1:{env['PORT']}", stub, database, env, app, db, workers_of(app))
 
 
-def environment(home: Path) -> dict[str, str]:
-    """The environment of the server: the documented settings, one worker, nothing of the caller's."""
+def environment(home: Path, workers: int) -> dict[str, str]:
+    """The environment of the server: the documented settings, nothing of the caller's."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(OWN) and k not in OWN_NAMES}
     return env | {
         "DATA_DIR": str(home / "data"),
         "BIND": "127.0.0.1",
         "PORT": str(free_port(0)),
-        "WORKERS": "1",
+        "WORKERS": str(workers),
         "DEMO": "false",
         "LOG_LEVEL": "WARNING",
         "LABEL_STUDIO_USER_TOKEN": TOKEN,
@@ -120,7 +124,6 @@ def answers(url: str) -> bool:
         return False
 
 
-def worker_of(app: int) -> int:
-    """The process id of the one RQ worker below ``app``."""
-    (worker,) = [process.pid for process in psutil.Process(app).children() if "rqworker" in process.cmdline()]
-    return worker
+def workers_of(app: int) -> list[int]:
+    """The process ids of the RQ workers below ``app``."""
+    return [process.pid for process in psutil.Process(app).children() if "rqworker" in process.cmdline()]

@@ -43,6 +43,8 @@ class Store:
         path, _, query = target.partition("?")
         if path == "/-/counts":
             return document(200, json.dumps(self.counts).encode(), "application/json")
+        if (method, path) == ("PUT", "/-/generation"):
+            return self.renew(query)
         name, _, key = unquote(path.lstrip("/")).partition("/")
         if key and method in ("GET", "HEAD"):
             return self.read(name, key, headers)
@@ -53,6 +55,16 @@ class Store:
         if method == "GET" and "list-type=2" in query:
             return listing(name, self.buckets.bucket(name), dict(parse_qsl(query, keep_blank_values=True)))
         return Reply(200) if method == "HEAD" else error(501, "NotImplemented")
+
+    def renew(self, query: str) -> Reply:
+        """``percent``: how many of every hundred generated objects change, 0 to 100; 0 undoes all changes."""
+        try:
+            percent = float(dict(parse_qsl(query))["percent"])
+        except (KeyError, ValueError):
+            percent = -1
+        if not 0 <= percent <= 100:
+            return error(400, "InvalidArgument")
+        return document(200, json.dumps({"generation": self.buckets.renew(percent)}).encode(), "application/json")
 
     def read(self, name: str, key: str, headers: dict[str, str]) -> Reply:
         thing = self.buckets.bucket(name).find(key)

@@ -1,4 +1,7 @@
-"""What the buckets of the benchmark store hold: computed series, large files, written objects; knows no HTTP."""
+"""What the buckets of the benchmark store hold: computed series, large files, written objects; knows no HTTP.
+
+Everything generated is the same in every process and at every time, but for the generation: see Change.
+"""
 
 import hashlib
 import random
@@ -28,6 +31,18 @@ class Stored(NamedTuple):
 
 def stored(body: bytes, content_type: str, modified: float = BORN) -> Stored:
     return Stored(len(body), hashlib.md5(body).hexdigest(), content_type, modified, body)
+
+
+@dataclass
+class Change:
+    """Since ``generation`` (0: never) every ``step``-th object of a series has another body and another etag."""
+
+    generation: int = 0
+    step: int = 100
+
+    def of(self, position: int) -> int:
+        """The generation of one object."""
+        return self.generation if position % self.step == 0 else 0
 
 
 class Bucket(Protocol):
@@ -63,8 +78,9 @@ class Series:
     folder: str
     suffix: str
     count: int
-    make: Callable[[int], Stored]
-    uniform: bool  # every object has the same body, so listings need not make them
+    make: Callable[[int, int], Stored]  # of position and generation
+    uniform: bool  # objects of one generation have the same body, so listings need not make them
+    change: Change
 
     def key(self, position: int) -> str:
         return f"{self.folder}{position + 1:08d}{self.suffix}"
@@ -77,19 +93,23 @@ class Series:
         return range(low, max(low, bisect_left(every, prefix + LAST, key=self.key)))
 
     def rows(self, positions: Iterable[int], *, encode: bool) -> str:
+        of = self.change.of
         if not self.uniform:
-            return "".join([row(self.key(position), self.make(position)) for position in positions])
-        head, tail = self.pattern
-        return "".join([f"{head}{position + 1:08d}{tail}" for position in positions])
+            return "".join([row(self.key(position), self.make(position, of(position))) for position in positions])
+        (head, tail), (_, other) = self.pattern(0), self.pattern(self.change.generation)
+        if tail == other:
+            return "".join([f"{head}{position + 1:08d}{tail}" for position in positions])
+        step = self.change.step
+        return "".join([f"{head}{position + 1:08d}{tail if position % step else other}" for position in positions])
 
-    @cached_property
-    def pattern(self) -> tuple[str, str]:
-        head, _, tail = row(self.key(0), self.make(0)).partition(f"{1:08d}")
+    def pattern(self, generation: int) -> tuple[str, str]:
+        """What stands before and behind the number in every row of one generation."""
+        head, _, tail = row(self.key(0), self.make(0, generation)).partition(f"{1:08d}")
         return head, tail
 
     def find(self, key: str) -> Stored | None:
         position = bisect_left(range(self.count), key, key=self.key)
-        return self.make(position) if position < self.count and self.key(position) == key else None
+        return self.make(position, self.change.of(position)) if position < self.count and self.key(position) == key else None
 
 
 @dataclass
@@ -141,22 +161,50 @@ def shown(key: str, encode: bool) -> str:
     return quote(key) if encode else key.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def task_at(position: int) -> Stored:
-    body = b'{"data": {"image": "s3://bench/img/%08d.jpg", "number": %d}}' % (position + 1, position + 1)
-    return stored(body, "application/json")
+def task_at(position: int, generation: int) -> Stored:
+    version = b', "generation": %d' % generation if generation else b""
+    body = b'{"data": {"image": "s3://bench/img/%08d.jpg", "number": %d%s}}' % (position + 1, position + 1, version)
+    return stored(body, "application/json", BORN + generation)
 
 
-IMAGE = stored(b"not really an image\n" * 6, "image/jpeg")
+@lru_cache
+def image_at(generation: int) -> Stored:
+    body = b"not really an image\n" * 6 + (b"%d" % generation if generation else b"")
+    return stored(body, "image/jpeg", BORN + generation)
+
+
+def text_at(number: int) -> str:
+    """The text of one row, from 1."""
+    return f"line {number} of the benchmark"
+
+
+def lines(count: int) -> bytes:
+    return b"".join([b'{"data": {"text": "%s"}}\n' % text_at(number).encode() for number in range(1, count + 1)])
+
+
+def parquet(count: int, group: int = 10_000) -> bytes:
+    """A file of the columns text and number, in row groups of ``group`` rows."""
+    import pyarrow
+    from pyarrow.parquet import write_table
+
+    numbers = range(1, count + 1)
+    table = pyarrow.table({"text": [text_at(number) for number in numbers], "number": pyarrow.array(numbers, pyarrow.int64())})
+    sink = pyarrow.BufferOutputStream()
+    write_table(table, sink, row_group_size=group)
+    return sink.getvalue().to_pybytes()
 
 
 class Buckets:
-    """All buckets by name: bench-N, tasks-N, jsonl, media; any other name is an empty bucket to write to."""
+    """All buckets by name: bench-N, tasks-N, jsonl-N, parquet-N, jsonl, media; any other name is an empty one to write to.
+
+    N: how many images, one-task JSON objects, or rows of the one file rows.jsonl or rows.parquet.
+    """
 
     def __init__(self, *, jsonl_lines: int = 10_000, big_mib: int = 64) -> None:
-        lines = (b'{"data": {"text": "line %d of the benchmark"}}\n' % number for number in range(1, jsonl_lines + 1))
+        self.change = Change()
         block = random.Random(7).randbytes(MIB)
         self.fixed: dict[str, Bucket] = {
-            "jsonl": Shelf({"rows.jsonl": stored(b"".join(lines), "application/x-ndjson")}),
+            "jsonl": self.file("jsonl", jsonl_lines),
             "media": Shelf({"big.bin": stored(block * big_mib, "application/octet-stream")}),
         }
         self.written: dict[str, Shelf] = {}
@@ -164,8 +212,9 @@ class Buckets:
     def bucket(self, name: str) -> Bucket:
         if name not in self.fixed:
             kind, _, count = name.partition("-")
-            if kind in ("bench", "tasks") and count.isdigit():
-                self.fixed[name] = self.series(kind, int(count))
+            if kind in ("bench", "tasks", "jsonl", "parquet") and count.isdigit():
+                make = self.series if kind in ("bench", "tasks") else self.file
+                self.fixed[name] = make(kind, int(count))
         return self.fixed.get(name) or self.written.setdefault(name, Shelf())
 
     def writable(self, name: str) -> Shelf | None:
@@ -175,5 +224,15 @@ class Buckets:
 
     def series(self, kind: str, count: int) -> Series:
         if kind == "bench":
-            return Series("img/", ".jpg", count, lambda position: IMAGE, uniform=True)
-        return Series("tasks/", ".json", count, task_at, uniform=False)
+            return Series("img/", ".jpg", count, lambda _, generation: image_at(generation), uniform=True, change=self.change)
+        return Series("tasks/", ".json", count, task_at, uniform=False, change=self.change)
+
+    def file(self, kind: str, count: int) -> Shelf:
+        body = lines(count) if kind == "jsonl" else parquet(count)
+        return Shelf({f"rows.{kind}": stored(body, "application/x-ndjson" if kind == "jsonl" else "application/octet-stream")})
+
+    def renew(self, percent: float) -> int:
+        """Changes ``percent`` of every series (0: back to the beginning): the generation of the changed ones."""
+        self.change.generation = self.change.generation + 1 if percent else 0
+        self.change.step = round(100 / percent) if percent else 100
+        return self.change.generation

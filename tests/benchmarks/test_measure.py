@@ -1,13 +1,14 @@
 """CPU time and memory are counted for whole trees of processes, the ended ones too."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 
 import pytest
 
-from tests.benchmarks.measure import Meter, children, peak_memory, tree_cpu, wait_until
+from tests.benchmarks.measure import Meter, children, peak_memory, settle, tree_cpu, wait_until
 
 BURN = "import time\nwhile time.process_time() < 0.3: pass"
 
@@ -29,18 +30,46 @@ def test_the_peak_outlives_the_memory_itself():
     assert peak_memory(process.pid) == 0
 
 
-def test_a_meter_sees_the_job_that_its_worker_ran():
-    job = f"block = bytearray(60 << 20)\n{BURN}"
-    worker = f"import subprocess, sys\ninput()\nsubprocess.run([sys.executable, '-c', {job!r}])\nprint(flush=True)\ninput()"
-    with subprocess.Popen([sys.executable, "-c", worker], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        with Meter(process.pid, None, process.pid) as meter:
-            process.stdin.write(b"go\n")
-            process.stdin.flush()
-            process.stdout.readline()
-        process.kill()
-    assert meter.usage.app >= 0.25
-    assert meter.usage.peak >= 60
+WORKER = """
+import os, subprocess, sys
+input()
+scheduler = subprocess.Popen([sys.executable, "-c", "block = bytearray(150 << 20); import time; time.sleep(30)"])
+subprocess.run([sys.executable, "-c", sys.argv[1]], preexec_fn=os.setpgrp)
+print(flush=True)
+input()
+"""
+
+
+def test_a_meter_sees_the_jobs_of_every_worker_and_not_their_scheduler():
+    jobs = [f"block = bytearray({size} << 20)\n{BURN}" for size in (60, 90)]
+    pipe = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    workers = [subprocess.Popen([sys.executable, "-c", WORKER, job], process_group=0, **pipe) for job in jobs]
+    try:
+        with Meter(os.getpid(), None, [worker.pid for worker in workers]) as meter:
+            for worker in workers:
+                worker.stdin.write(b"go\n")
+                worker.stdin.flush()
+            for worker in workers:
+                worker.stdout.readline()
+    finally:
+        for worker in workers:
+            os.killpg(worker.pid, signal.SIGKILL)
+            worker.communicate()
+    assert meter.usage.app >= 0.5
+    assert 90 <= meter.usage.peak < 150
     assert meter.usage.db == 0
+
+
+def test_settling_ends_when_nothing_is_left_to_do_or_time_is_up():
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+        started = time.monotonic()
+        settle([process.pid], 2, quiet=0.01)  # a busy machine leaves little to it
+        assert time.monotonic() - started >= 2
+        process.send_signal(signal.SIGSTOP)
+        started = time.monotonic()
+        settle([process.pid], 30)
+        assert time.monotonic() - started < 10
+        process.kill()
 
 
 def test_waiting_ends_with_an_error_that_says_for_what():

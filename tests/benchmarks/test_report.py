@@ -11,7 +11,14 @@ def figure(value: float, kind: str = RATE, mark: Mark | None = None) -> Figure:
 
 @pytest.mark.parametrize(
     ("sign", "limit", "value", "missed"),
-    [(">=", 2000, 1999, True), (">=", 2000, 2000, False), ("<", 250, 250, True), ("<", 250, 249.9, False)],
+    [
+        (">=", 2000, 1999, True),
+        (">=", 2000, 2000, False),
+        ("<", 250, 250, True),
+        ("<", 250, 249.9, False),
+        ("<=", 1.2, 1.2, False),
+        ("<=", 1.2, 1.21, True),
+    ],
 )
 def test_a_figure_on_the_wrong_side_of_its_mark_is_missed(sign, limit, value, missed):
     assert figure(value, mark=Mark(sign, limit)).missed is missed

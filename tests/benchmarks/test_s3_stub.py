@@ -3,17 +3,22 @@
 import hashlib
 import json
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
+from io import BytesIO
 
 import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from pyarrow.parquet import ParquetFile
 
 from tests.benchmarks.s3_stub import start
+from tests.benchmarks.stub_buckets import parquet
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +72,7 @@ def test_a_delimiter_folds_keys_into_folders_across_pages(s3):
     ]
 
 
-@pytest.mark.parametrize("bucket", ["bench-3", "tasks-3", "jsonl", "media"])
+@pytest.mark.parametrize("bucket", ["bench-3", "tasks-3", "jsonl", "jsonl-3", "parquet-3", "media"])
 def test_listing_head_and_body_agree(s3, bucket):
     for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]:
         head = s3.head_object(Bucket=bucket, Key=entry["Key"])
@@ -83,6 +88,47 @@ def test_task_objects_and_lines_are_json(s3):
     assert json.loads(body)["data"]["number"] == 2
     lines = s3.get_object(Bucket="jsonl", Key="rows.jsonl")["Body"].read().splitlines()
     assert (len(lines), json.loads(lines[99])["data"]["text"]) == (100, "line 100 of the benchmark")
+
+
+def test_rows_of_a_parquet_file_come_in_groups_and_the_same_every_time(s3):
+    body = s3.get_object(Bucket="parquet-12000", Key="rows.parquet")["Body"].read()
+    file = ParquetFile(BytesIO(body))
+    assert (file.metadata.num_rows, file.num_row_groups, body) == (12_000, 2, parquet(12_000))
+    assert file.read().slice(11_999).to_pylist() == [{"text": "line 12000 of the benchmark", "number": 12_000}]
+
+
+def renew(url: str, query: str) -> int:
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/-/generation?{query}", method="PUT")) as answer:
+        return json.load(answer)["generation"]
+
+
+@pytest.mark.parametrize("bucket", ["bench-250", "tasks-250"])
+def test_a_share_of_the_objects_changes_on_demand_and_back(s3, url, bucket):
+    def etags() -> list[str]:
+        return [entry["ETag"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+
+    before = etags()
+    for _ in range(2):
+        last = etags()
+        renew(url, "percent=2")
+        assert [number for number, pair in enumerate(zip(last, etags(), strict=True)) if len(set(pair)) == 2] == [
+            0,
+            50,
+            100,
+            150,
+            200,
+        ]
+    entry = s3.list_objects_v2(Bucket=bucket)["Contents"][50]
+    body = s3.get_object(Bucket=bucket, Key=entry["Key"], IfMatch=entry["ETag"])["Body"].read()
+    assert (len(body), f'"{hashlib.md5(body).hexdigest()}"') == (entry["Size"], entry["ETag"])
+    assert renew(url, "percent=0") == 0
+    assert etags() == before
+
+
+@pytest.mark.parametrize("query", ["", "percent=101", "percent=-1", "percent=many", "percent=nan"])
+def test_a_share_that_is_none_is_refused(url, query):
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        renew(url, query)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +172,16 @@ def test_head_sends_no_body_and_keeps_the_connection(url):
         answer = connection.getresponse()
         assert (answer.status, answer.headers["Content-Length"], len(answer.read())) == (200, str(3 << 20), size)
     connection.close()
+
+
+def test_pages_wait_side_by_side_and_objects_do_not_wait_for_them():
+    with start("--page-latency-ms", "200", "--big-mib", "1") as url, ThreadPoolExecutor(16) as pool:
+        started = time.monotonic()
+        assert all(pool.map(lambda _: urllib.request.urlopen(f"{url}/bench-9/?list-type=2").read(), range(16)))
+        assert 0.2 <= time.monotonic() - started < 1
+        started = time.monotonic()
+        urllib.request.urlopen(f"{url}/bench-9/img/00000001.jpg").read()
+        assert time.monotonic() - started < 0.15
 
 
 def test_every_answer_waits_for_the_ordered_latency():

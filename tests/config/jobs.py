@@ -13,3 +13,9 @@ def sleep(path: str) -> None:
 
 def touch(path: str) -> None:
     Path(path).touch()
+
+
+def append(path: str) -> None:
+    """Adds the time of the run, in Unix seconds, to ``path``."""
+    with Path(path).open("a") as file:
+        file.write(f"{time.time()}\n")

@@ -48,6 +48,12 @@ def test_the_web_server_is_started_alike_everywhere() -> None:
     assert hasattr(importlib.import_module(module), name)
 
 
+def test_workers_run_rqs_scheduler_wherever_they_are_started() -> None:
+    from config.management.commands.up import WORKER
+
+    assert list(WORKER[1:]) == OURS["worker"]["command"][1:] and "--with-scheduler" in WORKER
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_every_environment_name_is_one_that_the_code_reads(name: str) -> None:
     assert set(OURS[name]["environment"]) <= settings_names(ROOT / "config")

@@ -83,6 +83,10 @@ class AzureFake(Faults):
         """Whether the account takes its key, and SAS made with it ("Allow storage account key access")."""
         self._gate.key_allowed = allow
 
+    def forget_markers(self) -> None:
+        """No marker that was given is known any more."""
+        self._gate.markers.clear()
+
     def create_container(self, name: str | None = None) -> str:
         """An empty container; its name is a new one unless given."""
         name = name or f"test-{secrets.token_hex(8)}"

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 from tests.fakes.azure_delegation import MISMATCH, SAS_FIELDS, Delegation, check_window
 from tests.fakes.azure_process import Azurite
@@ -30,6 +30,9 @@ OVERRIDES = {
 }
 
 
+NEXT = re.compile(b"<NextMarker>(.+?)</NextMarker>")
+
+
 @dataclass
 class Gate:
     """``verify``: whether a bearer token is good (None: this endpoint takes none); ``denied``: verbs no role grants."""
@@ -41,12 +44,16 @@ class Gate:
     page_cap: int = MAX_RESULTS
     denied: set[str] = field(default_factory=set)
     key_allowed: bool = True
+    markers: set[str] = field(default_factory=set)  # those of answers; a listing takes no other
 
     def answer(self, request: Request) -> Response:
         try:
             if request.method == "OPTIONS":
                 return self.azurite.answer(request)  # a preflight is never signed; the emulator knows the CORS rules
-            return ranged(self.admit(request))
+            response = ranged(self.admit(request))
+            if "comp=list" in request.query:
+                self.markers.update(unescape(marker.decode()) for marker in NEXT.findall(response.body))
+            return response
         except Refusal as refusal:
             return error_document(refusal, request)
 
@@ -122,6 +129,8 @@ class Gate:
         asked = values.get("maxresults") or str(MAX_RESULTS)
         if not re.fullmatch("[1-9][0-9]{0,8}", asked):
             raise Refusal(400, "OutOfRangeQueryParameterValue", "maxresults must be a positive integer.")
+        if (marker := values.get("marker")) and marker not in self.markers:  # the emulator would take any name
+            raise Refusal(400, "OutOfRangeInput", "One of the request inputs is out of range.")
         rest = [part for part in request.query.split("&") if part.partition("=")[0] != "maxresults"]
         size = min(int(asked), self.page_cap, MAX_RESULTS)
         return replace(request, query="&".join([*rest, f"maxresults={size}"]))

@@ -102,6 +102,10 @@ class DatabricksFake(Faults):
     def revoke(self, user: str, securable: str, *privileges: str) -> None:
         self._access.revoke(user, securable, privileges)
 
+    def forget_page_tokens(self) -> None:
+        """No page token that was given is known any more."""
+        self.paging.tokens.clear()
+
     def revoke_tokens(self) -> None:
         """Forgets every token but those of Entra, as if all had been revoked."""
         self._access.tokens.clear()

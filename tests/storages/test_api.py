@@ -15,6 +15,10 @@ S3_KEYS = {
     "id", "type", "project", "title", "description", "created_at", "synchronizable", "regex_filter", "use_blob_urls", "last_sync",
     "last_sync_count", "last_sync_job", "status", "traceback", "meta", "prefix", "bucket", "aws_sse_kms_key_id", "region_name", "s3_endpoint",
 }  # fmt: skip
+OURS = {"last_run": None, "next_sync": None, "sync_schedule": "", "sync_timezone": "UTC", "webhook_url": None}
+POLICIES = {
+    "changed_policy": "ignore", "vanished_policy": "keep", "renamed_policy": "new", "vanished_cap": 20, "sync_workers": 4, "sync_reads": 32,
+}  # fmt: skip
 
 
 def envelope(answer, status):
@@ -27,12 +31,13 @@ def envelope(answer, status):
 def test_create_answers_every_field_of_the_contract_and_no_secret(api, s3_settings):
     answer = api.post("/api/storages/s3/", s3_settings)
     assert answer.status_code == 201
-    assert set(answer.json()) == S3_KEYS | {"presign", "presign_ttl", "recursive_scan"}
+    assert set(answer.json()) == S3_KEYS | {"presign", "presign_ttl", "recursive_scan"} | set(OURS) | set(POLICIES)
+    assert (OURS | POLICIES).items() <= answer.json().items()
     wanted = {"type": "s3", "status": "initialized", "presign": True, "presign_ttl": 1, "use_blob_urls": False, "meta": {}}
     assert wanted.items() <= answer.json().items()
     assert answer.json()["created_at"].endswith("Z")
     export = api.post("/api/storages/export/s3", s3_settings)
-    assert set(export.json()) == S3_KEYS | {"can_delete_objects"}
+    assert set(export.json()) == S3_KEYS | {"can_delete_objects"} | set(OURS)
     assert export.json()["status"] == "queued"
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from django.utils import timezone
 
-from storages import jobs
+from storages import deliver, jobs, outbox
 from storages.links import ExportLink, OutboxItem
 from tasks.models import Annotation
 from tests.storages.targets import RESULT, both
@@ -124,3 +124,24 @@ def test_a_target_deleted_while_its_outbox_is_full_leaves_nothing_behind(create,
     jobs.tick()
     jobs.deliver_outbox(storage)
     assert not OutboxItem.objects.exists()
+
+
+def test_a_cancelled_sync_writes_nothing_more(create, work, api, s3, s3_settings, project, alice, task, monkeypatch):
+    storage = create("export/s3", s3_settings)["id"]
+    work()
+    for _ in range(150):
+        Annotation.objects.create(task=task, project=project, result=RESULT, completed_by=alice)
+    original = deliver.deliver_chunk
+
+    def cancelling(*args):
+        failed = original(*args)
+        assert api.post(f"/api/storages/export/s3/{storage}/cancel").json()["state"] == "cancelled"
+        return failed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(deliver, "deliver_chunk", cancelling)
+        api.post(f"/api/storages/export/s3/{storage}/sync")
+        work()
+    jobs.tick()
+    work()
+    assert len(s3.keys("data")) == outbox.CHUNK and not OutboxItem.objects.exists()

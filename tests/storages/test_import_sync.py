@@ -242,14 +242,23 @@ def test_throttling_is_waited_out(s3, s3_settings, create, sync):
 
 def test_an_object_that_breaks_off_is_reported_and_read_again_next_time(s3, s3_settings, create, sync, project):
     s3.put("data", "cut.jsonl", b"".join(b'{"image": "%d"}\n' % number for number in range(40_000)))
-    s3.cut_body_after(400_000, match="cut.jsonl")
     storage = create("s3", s3_settings)
+    s3.cut_body_after(400_000, match="cut.jsonl", n=1)
+    s3.cut_body_after(1, match="cut.jsonl")
     first = sync("s3", storage["id"])
     assert first["status"] == "completed_with_errors" and "broke off" in first["traceback"]
     assert 0 < Task.objects.count() < 40_000
     s3.heal()
     assert sync("s3", storage["id"])["status"] == "completed"
     assert Task.objects.count() == 40_000
+
+
+def test_an_object_that_breaks_off_again_and_again_is_read_on_where_it_broke(s3, s3_settings, create, sync):
+    body = b"".join(b'{"image": "%d"}\n' % number for number in range(40_000))
+    s3.put("data", "cut.jsonl", body)
+    s3.cut_body_after(200_000, match="cut.jsonl")
+    done = sync("s3", create("s3", s3_settings)["id"])
+    assert (done["status"], Task.objects.count(), done["traceback"]) == ("completed", 40_000, None)
 
 
 @pytest.mark.parametrize("time", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2026-01-01"])

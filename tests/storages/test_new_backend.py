@@ -13,7 +13,7 @@ from django.urls import clear_url_caches
 from storages import urls
 from storages.backends import BACKENDS
 from storages.base import Backend, ExportStorage, ImportStorage, Prefixed, Scanned
-from storages.client import Capabilities, Client, ObjectInfo, ObjectStream, Page, Readable
+from storages.client import EVERYTHING, Capabilities, Client, ObjectInfo, ObjectStream, Page, Readable
 from storages.errors import AccessDenied, NotFound
 from storages.fields import SecretField
 from storages.serializers import StorageSerializer
@@ -43,7 +43,8 @@ class ShelfClient(Client):
     def __init__(self, shelf: str, root: str, pin: str) -> None:
         self.container, self.root, self._pin = shelf, root, pin
 
-    def list(self, *, recursive, after=""):
+    def list(self, *, recursive, after="", span=EVERYTHING):
+        self.check_span(span)
         if self._pin != "1234":
             raise self.refusal(AccessDenied, "list")
         keys = [key for key in sorted(SHELVES[self.container]) if key.startswith(self.root) and key > after]
@@ -141,7 +142,8 @@ def reload_routes() -> None:
 def test_one_declaration_gives_routes_forms_doctor_sync_media_and_export(shelf, api, project, create, sync, work):
     assert {"name": "shelf", "title": "Shelf"} in api.get("/api/storages/types").json()
     form = api.get("/api/storages/shelf/form").json()
-    assert [field["label"] for row in form for field in row["fields"]] == ["Storage Title", "Shelf", "PIN"]
+    names = [[field["name"] for field in row["fields"]] for row in form]
+    assert names[:2] == [["title"], ["shelf", "pin"]] and ["sync_schedule", "sync_timezone"] in names[2:]
     settings = {"project": project.pk, "shelf": "one", "prefix": "p", "pin": "1234"}
     refused = api.post("/api/storages/shelf/validate", settings | {"pin": "0"})
     assert refused.json()["connection"] == {
@@ -156,6 +158,8 @@ def test_one_declaration_gives_routes_forms_doctor_sync_media_and_export(shelf, 
     assert source["type"] == "shelf" and "pin" not in source
     assert sync("shelf", source["id"])["last_sync_count"] == 5
     assert [one["id"] for one in api.get(f"/api/storages/?project={project.pk}").json()] == [source["id"]]
+    (run,) = api.get(f"/api/storages/shelf/{source['id']}/runs").json()["results"]
+    assert (run["type"], run["state"], run["counters"]["new"]) == ("shelf", "completed", 5)
     task = Task.objects.order_by("id").last()
     data = api.get(f"/api/tasks/{task.pk}/").json()["data"]
     media = api.get(next(iter(data.values())), headers={"Range": "bytes=1-2"})

@@ -8,13 +8,14 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from storages import jobs, status
+from storages import importing, jobs, shards, status
 from storages.base import ImportStorage
 from storages.client import ObjectInfo
 from storages.links import ImportLink
 from storages.runs import ImportIssue, ImportRun, State
+from storages.shards import Shard
 from storages.store import BatchStore
-from storages.sync.engine import Batch, Draft, Finding
+from storages.sync.batch import Batch, Draft, Finding
 from tasks.drafts import TaskDraft
 from tasks.models import Task
 
@@ -30,9 +31,14 @@ def storage(create, s3, s3_settings):
 
 @pytest.fixture
 def held(storage):
-    """A run in progress and its lease."""
-    run = status.begin(storage, user=None, trigger="api")
-    return run, status.acquire(run)
+    """A piece of a run that is in progress."""
+    return taken(importing.begin(storage, None, "api"))
+
+
+def taken(run):
+    shard = shards.take(run, 4)
+    shard.run = run
+    return shard
 
 
 def at_once(count, call):
@@ -55,10 +61,11 @@ def at_once(count, call):
     return results
 
 
-def age(run, seconds):
-    """Moves the run's last sign of life, and the time it was queued, into the past."""
+def age(row, seconds):
+    """Moves the last sign of life of a run or a piece, and the time a run was queued, into the past."""
     then = timezone.now() - timedelta(seconds=seconds)
-    ImportRun.objects.filter(pk=run.pk).update(heartbeat=then, queued_at=then)
+    also = {"queued_at": then} if isinstance(row, ImportRun) else {}
+    type(row).objects.filter(pk=row.pk).update(heartbeat=then, **also)
 
 
 def test_of_starts_at_the_same_moment_one_wins(storage):
@@ -93,8 +100,9 @@ def test_nothing_starts_while_a_run_is_queued_or_in_progress(storage, api):
     assert ImportRun.objects.count() == 1
 
 
-def test_a_lease_is_given_once_and_only_its_holder_may_act(held):
-    run, lease = held
+def test_a_lease_is_given_once_and_only_its_holder_may_act(storage):
+    run = status.begin(storage, user=None, trigger="api")
+    lease = status.acquire(run)
     with pytest.raises(status.LeaseLost):
         status.acquire(run)
     for act in (status.beat, status.advance, status.complete):
@@ -106,39 +114,63 @@ def test_a_lease_is_given_once_and_only_its_holder_may_act(held):
     assert run.state == State.COMPLETED
 
 
-@pytest.mark.parametrize("end", ["reaper", "failed", "completed", "storage deleted"])
-def test_a_batch_of_a_run_that_ended_is_not_stored(held, storage, end):
-    run, lease = held
-    store = BatchStore(run, lease, whole_objects=True)
-    draft = Draft(ObjectInfo("a.png", 1, None), 0, 0, TaskDraft({"image": "s3://data/a.png"}))
-    if end == "reaper":
-        age(run, status.DEAD_AFTER + 1)
-        assert status.reap(ImportRun.objects) == 1
+@pytest.mark.parametrize("end", ["given to another", "failed", "completed", "cancelled", "storage deleted"])
+def test_a_batch_of_a_piece_that_was_taken_away_is_not_stored(held, storage, end):
+    run, store = held.run, BatchStore(held, storage.concrete().client())
+    draft = Draft(ObjectInfo("a.png", 1, None), b"a", 0, 0, TaskDraft({"image": "s3://data/a.png"}))
+    if end == "given to another":
+        age(held, status.DEAD_AFTER + 1)
+        assert shards.release_dead() == [run]
+        taken(run)
     elif end == "failed":
         status.fail(run, code="x", message="x")
     elif end == "completed":
-        status.complete(run, lease)
+        status.complete(run)
+    elif end == "cancelled":
+        assert status.cancel(run, None)
     else:
         storage.delete()
     with pytest.raises(status.LeaseLost):
-        store.save(Batch(drafts=[draft], findings=[Finding("b", None, "row", "bad")], listed=1, cursor="a.png"))
+        store.save(Batch(drafts=[draft], findings=[Finding("b", None, "row", "bad")], listed=1, settled=1, cursor="a.png"))
     with pytest.raises(status.LeaseLost):
-        status.complete(run, lease)
+        shards.beat(held)
     assert (Task.objects.count(), ImportLink.objects.count(), ImportIssue.objects.count()) == (0, 0, 0)
-    assert not ImportRun.objects.filter(pk=run.pk).exclude(cursor="", listed=0).exists()
+    assert not ImportRun.objects.filter(pk=run.pk).exclude(listed=0).exists()
+    assert not Shard.objects.exclude(cursor="", listed=0).exists()
 
 
-def test_the_reaper_ends_silent_runs_only(held):
-    run, lease = held
-    age(run, status.DEAD_AFTER - 5)
-    assert status.reap(ImportRun.objects) == 0
-    age(run, status.DEAD_AFTER + 5)
-    status.beat(run, lease)
-    assert status.reap(ImportRun.objects) == 0
-    age(run, status.DEAD_AFTER + 5)
-    assert status.reap(ImportRun.objects) == 1
-    run.refresh_from_db()
-    assert (run.state, run.error_code) == ("failed", "worker_lost") and "start the sync again" in run.error
+def test_a_piece_of_a_silent_worker_only_is_given_to_another(held):
+    age(held, status.DEAD_AFTER - 5)
+    assert shards.release_dead() == [] and shards.take(held.run, 4) is None
+    age(held, status.DEAD_AFTER + 5)
+    shards.beat(held)
+    assert shards.release_dead() == []
+    age(held, status.DEAD_AFTER + 5)
+    assert shards.release_dead() == [held.run]
+    assert shards.take(held.run, 4).pk == held.pk
+
+
+def test_a_piece_that_kills_one_worker_after_the_other_ends_the_run(held):
+    for _ in range(shards.MOST_DEATHS):
+        age(Shard.objects.get(), status.DEAD_AFTER + 5)
+        shards.release_dead()
+        taken(held.run)
+    age(Shard.objects.get(), status.DEAD_AFTER + 5)
+    shards.release_dead()
+    run = ImportRun.objects.get()
+    assert (run.state, run.error_code) == ("failed", "worker_lost") and "4 workers died" in run.error
+
+
+def test_no_more_workers_than_the_storage_allows_take_pieces(held):
+    Shard.objects.bulk_create(Shard(run=held.run, low=name, high=name) for name in "abcdef")
+    assert [shards.take(held.run, 3) is not None for _ in range(3)] == [True, True, False]
+
+
+def test_a_stage_begins_when_all_pieces_before_it_are_done(held):
+    Shard.objects.create(run=held.run, stage=shards.Stage.SWEEP)
+    assert shards.take(held.run, 4) is None
+    shards.finish(held)
+    assert shards.take(held.run, 4).stage == shards.Stage.SWEEP
 
 
 def test_a_run_whose_job_was_lost_is_queued_again_and_done_once(storage, api, work, tick):
@@ -154,7 +186,7 @@ def test_a_run_whose_job_was_lost_is_queued_again_and_done_once(storage, api, wo
 
 
 def test_a_job_that_is_delivered_twice_creates_nothing_twice(storage):
-    run = status.begin(storage, user=None, trigger="api")
+    run = importing.begin(storage, None, "api")
     at_once(2, lambda: jobs.run_import(run.pk))
     jobs.run_import(run.pk)
     run.refresh_from_db()
@@ -185,12 +217,12 @@ def test_a_patch_of_a_storage_deleted_meanwhile_does_not_bring_it_back(storage, 
     assert answers[0].status_code == 404 and not ImportStorage.objects.exists()
 
 
-def test_a_dead_run_is_told_and_the_next_sync_goes_on_where_it_ended(create, sync, api, s3, s3_settings, work, tick, monkeypatch):
+def test_another_worker_goes_on_where_one_died(create, api, s3, s3_settings, tick, monkeypatch):
     """What a worker leaves that vanished between two batches."""
     for number in range(2500):
         s3.put("data", f"{number:04}.png", b"x")
     pk = create("s3", s3_settings, use_blob_urls=True)["id"]
-    run = status.begin(ImportStorage.objects.get(pk=pk), user=None, trigger="api")
+    run = importing.begin(ImportStorage.objects.get(pk=pk), None, "api")
     monkeypatch.setattr("storages.sync.engine.BATCH_ROWS", 1000)
     save = BatchStore.save
 
@@ -203,11 +235,12 @@ def test_a_dead_run_is_told_and_the_next_sync_goes_on_where_it_ended(create, syn
         jobs.run_import(run.pk)
     tick()
     assert api.get(f"/api/storages/s3/{pk}").json()["status"] == "in_progress", "its last sign of life is recent"
-    age(run, status.DEAD_AFTER + 1)
+    age(Shard.objects.get(), status.DEAD_AFTER + 1)
+    s3.requests.clear()
     tick()
-    dead = api.get(f"/api/storages/s3/{pk}").json()
-    assert (dead["status"], dead["last_sync"]) == ("failed", None) and "worker of this sync died" in dead["traceback"]
-    done = sync("s3", pk)
-    assert (done["status"], done["last_sync_count"], done["meta"]["tasks_existed"]) == ("completed", 1500, 1000)
+    done = api.get(f"/api/storages/s3/{pk}").json()
+    assert (done["status"], done["last_sync_count"], done["meta"]["tasks_existed"]) == ("completed", 2500, 0)
+    asked = [request.query for request in s3.requests]
+    assert any("start-after=0999.png" in query for query in asked), "it lists on behind the last committed page"
     names = {task.data["image"] for task in Task.objects.all()}
     assert len(names) == Task.objects.count() == ImportLink.objects.count() == 2500

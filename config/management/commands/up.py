@@ -19,6 +19,7 @@ MANAGE = (sys.executable, "manage.py")
 WEB = Service(
     "web", (sys.executable, "-m", "gunicorn", "-c", "python:config.gunicorn", "config.wsgi:application", "--log-level", "warning")
 )
+WORKER = (*MANAGE, "rqworker", "default", "low", "--with-scheduler")
 SCHEDULER = Service("scheduler", (*MANAGE, "scheduler"))
 
 
@@ -58,7 +59,7 @@ class Command(BaseCommand):
             raise CommandError(f"`manage.py setup` ended with status {code}; see above")
         supervisor.add(WEB)
         for number in range(1, env_int("WORKERS", 2, minimum=1, maximum=64) + 1):
-            supervisor.add(Service(f"worker-{number}", (*MANAGE, "rqworker", "default", "low", "--verbosity", "0")))
+            supervisor.add(Service(f"worker-{number}", (*WORKER, "--verbosity", "0")))
         supervisor.add(SCHEDULER)
         local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
         if not ports.answers(local, port, 120, supervisor.wait, "/api/version/"):

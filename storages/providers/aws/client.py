@@ -1,12 +1,13 @@
 """The client of one S3 bucket; knows no Django model and no settings."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from storages import errors
-from storages.client import Capabilities, Page
+from storages.client import EVERYTHING, Capabilities, Page, Span
 from storages.providers.aws import protocol as s3
 from storages.providers.http import HTTPClient
+from storages.providers.rounds import Rounds
 
 PAGE_SIZE = 1000  # ListObjectsV2 answers 1,000 keys at most
 ACTIONS = {"list": "s3:ListBucket", "read": "s3:GetObject", "write": "s3:PutObject", "delete": "s3:DeleteObject"}
@@ -16,7 +17,7 @@ class S3Client(HTTPClient):
     """One bucket, reached with one identity."""
 
     scheme = "s3"
-    capabilities = Capabilities(presign=True)
+    capabilities = Capabilities(presign=True, ranges=True, subfolders=True)
     service, credential = "S3", "access key, secret key and session token"
     settings = "bucket, region_name and s3_endpoint"
     codes, host_field = s3.ERROR_CODES, "s3_endpoint"
@@ -50,26 +51,42 @@ class S3Client(HTTPClient):
     def try_list(self, *, wanted: bool) -> str | None:
         if wanted:
             return super().try_list(wanted=True)
-        s3.parse_list(self.answer("GET", self.url("", self._query() | {"max-keys": "1"}), "list")[1])
+        s3.parse_list(self.answer("GET", self.url("", self._query(self.root) | {"max-keys": "1"}), "list")[1])
         return None
 
-    def _query(self) -> dict[str, str]:
-        return {"list-type": "2", "encoding-type": "url", "max-keys": str(PAGE_SIZE), "prefix": self.root}
+    def _query(self, folder: str, after: str = "", *, recursive: bool = True) -> dict[str, str]:
+        query = {"list-type": "2", "encoding-type": "url", "max-keys": str(PAGE_SIZE), "prefix": folder}
+        return query | ({} if recursive else {"delimiter": "/"}) | ({"start-after": after} if after else {})
 
-    def list(self, *, recursive: bool, after: str = "") -> Iterator[Page]:
-        query = self._query()
-        if not recursive:
-            query["delimiter"] = "/"
-        if after:
-            query["start-after"] = after
+    def list(self, *, recursive: bool, after: str = "", span: Span = EVERYTHING) -> Iterator[Page]:
+        """The cursor is the greatest key or common prefix of the page; S3 knows no end of a range, so we cut there."""
+        self.check_span(span)
+        query = self._query(span.folder or self.root, max(after, span.low), recursive=recursive)
+        for page in self._pages(query):
+            objects, markers = page.objects, page.markers
+            if span.high and page.last > span.high:
+                objects = [item for item in objects if item.key <= span.high]
+                markers = [key for key in markers if key <= span.high]
+            ends = not page.truncated or (span.high and page.last >= span.high)
+            yield Page(objects, "" if ends else page.last, markers)
+            if ends:
+                return
+
+    def folder_pages(self, folder: str) -> Iterator[Sequence[str]]:
+        return (page.folders for page in self._pages(self._query(folder, recursive=False)))
+
+    def _pages(self, query: dict[str, str]) -> Iterator[s3.ListPage]:
+        """Every page of the provider's."""
+        rounds = Rounds("the endpoint's continuation token")
         while True:
             page = s3.parse_list(self.answer("GET", self.url("", query), "list")[1])
+            if page.truncated and not page.token:
+                raise errors.Unavailable("the listing does not go on: the endpoint's continuation token is missing")
+            if page.truncated:
+                rounds.pass_by(page.token)
+            yield page
             if not page.truncated:
-                yield Page(page.objects, "")
                 return
-            if not page.token or page.token == query.get("continuation-token"):
-                raise errors.Unavailable("the endpoint's listing does not go on: its continuation token is missing or repeats")
-            yield Page(page.objects, page.last)
             query["continuation-token"] = page.token
             query.pop("start-after", None)
 

@@ -2,7 +2,7 @@
 
 import base64
 import mimetypes
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -10,9 +10,10 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from storages import egress, errors
-from storages.client import Capabilities, Page
+from storages.client import EVERYTHING, Capabilities, Page, Span
 from storages.providers.azure import protocol
 from storages.providers.http import HTTPClient
+from storages.providers.rounds import Rounds
 
 PAGE_SIZE = 5000  # "List Blobs", URI parameter maxresults
 
@@ -21,7 +22,7 @@ class AzureClient(HTTPClient):
     """One container; a subclass proves the identity and signs URLs. ``endpoint``: the account's blob service."""
 
     scheme = "azure-blob"
-    capabilities = Capabilities(presign=True)
+    capabilities = Capabilities(presign=True, subfolders=True)
     service = "Azure Blob Storage"
     settings = "account_name, container and prefix"
     codes = protocol.ERROR_CODES
@@ -66,27 +67,41 @@ class AzureClient(HTTPClient):
             return False
         return True
 
-    def list(self, *, recursive: bool, after: str = "") -> Iterator[Page]:
-        marker = after
-        while True:
-            objects, following = self._page(recursive, marker, PAGE_SIZE)
-            if following and following == marker:
-                raise errors.Unavailable("the account's listing does not go on: its marker repeats")
-            yield Page(objects, following)
-            if not following:
-                return
-            marker = following
+    def list(self, *, recursive: bool, after: str = "", span: Span = EVERYTHING) -> Iterator[Page]:
+        """The cursor is Azure's own marker."""
+        self.check_span(span)
+        for page in self._pages(span.folder or self.root, "" if recursive else "/", after):
+            yield Page(page.objects, page.marker, page.left_out)
 
-    def _page(self, recursive: bool, marker: str, size: int) -> tuple[list, str]:
-        query = {"restype": "container", "comp": "list", "maxresults": str(size), "prefix": self.root, "marker": marker}
-        query["delimiter"] = "" if recursive else "/"
-        url = self.url("", {name: value for name, value in query.items() if value})
-        return protocol.parse_list(self.answer("GET", url, "list")[1])
+    def folder_pages(self, folder: str) -> Iterator[Sequence[str]]:
+        return (page.folders for page in self._pages(folder, "/"))
+
+    def _pages(self, folder: str, delimiter: str, marker: str = "") -> Iterator[protocol.ListPage]:
+        """Every page of the provider's behind ``marker``."""
+        rounds = Rounds("the account's marker")
+        rounds.pass_by(marker)
+        while True:
+            page = self._page(folder, delimiter, marker)
+            if page.marker:
+                rounds.pass_by(page.marker)
+            yield page
+            if not page.marker:
+                return
+            marker = page.marker
+
+    def _page(self, folder: str, delimiter: str = "", marker: str = "", size: int = PAGE_SIZE) -> protocol.ListPage:
+        """Raises CursorLost for a bad request that had a marker: its error codes are those of any parameter."""
+        query = {"restype": "container", "comp": "list", "maxresults": str(size), "prefix": folder}
+        query |= {name: value for name, value in (("marker", marker), ("delimiter", delimiter)) if value}
+        response, body = self.answer("GET", self.url("", query), "list", accept=(400,) if marker else ())
+        if response.status == 400:
+            raise errors.CursorLost(f"{self.service} no longer takes the marker of an earlier listing; list anew")
+        return protocol.parse_list(body)
 
     def try_list(self, *, wanted: bool) -> str | None:
         if wanted:
             return super().try_list(wanted=True)
-        self._page(True, "", 1)
+        self._page(self.root, size=1)
         return None
 
     def write(self, key: str, data: bytes, content_type: str = "application/json") -> None:

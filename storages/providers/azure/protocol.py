@@ -5,14 +5,12 @@ Sources: Azure Storage REST API Reference (List Blobs, Authorize with Shared Key
 
 import base64
 import hmac
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from storages import errors
-from storages.client import ObjectInfo
-from storages.providers import listing
+from storages.providers.azure.listing import ListPage as ListPage
+from storages.providers.azure.listing import parse_list as parse_list
 
 # https://learn.microsoft.com/rest/api/storageservices/versioning-for-the-azure-storage-services: listings tell directories
 # apart since 2020-10-02 and escape names that XML cannot hold since 2021-02-12
@@ -62,8 +60,6 @@ SIGNED = (
     "content-encoding content-language content-length content-md5 content-type date "
     "if-modified-since if-match if-none-match if-unmodified-since range"
 ).split()
-MONTHS = {name: number for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
-ENCODED_NAME = re.compile(rb'<Name Encoded="true">([^<]*)</Name>')
 
 
 def sign(method: str, url: str, headers: Mapping[str, str], body: bytes, account: str, key: bytes) -> str:
@@ -75,35 +71,6 @@ def sign(method: str, url: str, headers: Mapping[str, str], body: bytes, account
     lines = [method, *(sent.get(name, "") for name in SIGNED), *own, f"/{account}{parts.path}", *query]
     signature = base64.b64encode(hmac.digest(key, "\n".join(lines).encode(), "sha256")).decode()
     return f"SharedKey {account}:{signature}"
-
-
-def parse_list(body: bytes) -> tuple[list[ObjectInfo], str]:
-    """(blobs, next marker) of a List Blobs answer; names ending in "/" and directories of Data Lake accounts are left out.
-
-    Directories are told by ResourceType, not by the metadata hdi_isfolder: asking for metadata makes the answer longer, and
-    its names are free, so that one called Name would pass for the blob's. Raises ConfigInvalid if the body is no listing.
-    """
-    if b'Encoded="true"' in body:
-        body = ENCODED_NAME.sub(rb"<EncodedName>\1</EncodedName>", body)
-    objects = []
-    try:
-        entries, texts = listing.parse(body, root="EnumerationResults", entries=("Blob",))
-        for _, entry in entries:
-            key = unquote(entry["EncodedName"]) if "EncodedName" in entry else entry["Name"]
-            if not key.endswith("/") and entry.get("ResourceType") != "directory":
-                etag, kind = entry.get("Etag", "").strip('"'), entry.get("Content-Type", "")
-                objects.append(ObjectInfo(key, int(entry["Content-Length"]), _moment(entry["Last-Modified"]), etag, kind))
-    except (KeyError, ValueError):  # another document; an entry without name, with a size or time that is none
-        raise errors.ConfigInvalid(
-            "the answer is not a listing of Azure Blob Storage; check account_name and container"
-        ) from None
-    return objects, texts.get("NextMarker", "")
-
-
-def _moment(text: str) -> datetime:
-    """The time of an IMF-fixdate (RFC 9110 §5.6.7); email.utils takes a quarter of a listing's time for the same."""
-    hour, minute, second = text[17:25].split(":")
-    return datetime(int(text[12:16]), MONTHS[text[8:11]], int(text[5:7]), int(hour), int(minute), int(second), tzinfo=UTC)
 
 
 def error_code(headers: Mapping[str, str], body: bytes) -> str:

@@ -5,14 +5,15 @@ https://docs.databricks.com/api/workspace/files. Databricks signs no URLs, so me
 
 import json
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 from storages import budget, egress, errors
-from storages.client import Capabilities, ObjectInfo, Page
+from storages.client import EVERYTHING, Capabilities, ObjectInfo, Page, Span
 from storages.providers.databricks import protocol
 from storages.providers.http import HTTPClient
+from storages.providers.rounds import Rounds
 
 # requests per host at once, 5 in all: half of what a workspace takes (databricks/cli, libs/filer, comment of 2024)
 WORK, CHECKS = 4, 1
@@ -36,7 +37,7 @@ class DatabricksClient(HTTPClient):
     """One volume; a key is the path of a file below it."""
 
     scheme = "dbx"
-    capabilities = Capabilities(presign=False)
+    capabilities = Capabilities(presign=False, subfolders=True)
     service, credential = "Databricks", "access token or client secret"
     settings = "host, catalog, schema, volume and prefix"
     codes, host_field = protocol.CODES, "host"
@@ -86,13 +87,14 @@ class DatabricksClient(HTTPClient):
         response = self._request(method, url, headers, body)
         return response.status, response.headers, self.content(response, 1024**2)
 
-    def list(self, *, recursive: bool, after: str = "") -> Iterator[Page]:
+    def list(self, *, recursive: bool, after: str = "", span: Span = EVERYTHING) -> Iterator[Page]:
         """Breadth first, sub-folders by name. The cursor is a directory and the token of its next page.
 
         So a resumed listing walks what lies before only to find sub-folders, whether or not that directory still exists.
         """
-        resume, resume_token = json.loads(after) if after else ("", "")
-        waiting = deque([self.root.rstrip("/")])
+        self.check_span(span)
+        resume, resume_token = protocol.parse_cursor(after) if after else ("", "")
+        waiting = deque([(span.folder or self.root).rstrip("/")])
         while waiting:
             directory = waiting.popleft()
             token = resume_token if directory == resume else ""
@@ -107,11 +109,21 @@ class DatabricksClient(HTTPClient):
                     next_ = (directory, page.token) if page.token else (waiting[0], "") if waiting else None
                     yield Page(page.objects, json.dumps(next_) if next_ else "")
 
+    def folder_pages(self, folder: str) -> Iterator[Sequence[str]]:
+        return ([f"{path}/" for path in page.below] for page in self._pages(folder.rstrip("/"), ""))
+
     def _pages(self, directory: str, token: str) -> Iterator[protocol.Entries]:
-        """The pages of one directory; one that vanished, or an export folder that is still to be made, has none."""
+        """The pages of one directory; one that vanished, or an export folder that is still to be made, has none.
+
+        Raises CursorLost for a bad request that had a token: its error code is that of any parameter.
+        """
+        rounds = Rounds("the workspace's page token")
+        rounds.pass_by(token)
         while True:
             url = self.url(directory, {"page_token": token} if token else None, "directories")
-            response, body = self.answer("GET", url, "list", directory, accept=(404,))
+            response, body = self.answer("GET", url, "list", directory, accept=(400, 404) if token else (404,))
+            if response.status == 400:
+                raise errors.CursorLost(f"{self.host()} no longer takes the page token of an earlier listing; list anew")
             if response.status == 404:
                 if protocol.parse(body) is None or self.code_of(response.headers, body) == "ENDPOINT_NOT_FOUND":
                     raise self.misplaced(404)
@@ -119,11 +131,11 @@ class DatabricksClient(HTTPClient):
                     raise self.failure(404, response.headers, body, "list", directory)
                 return
             page = protocol.parse_page(self.container, directory, body)
+            if page.token:
+                rounds.pass_by(page.token)
             yield page
             if not page.token:
                 return
-            if page.token == token:
-                raise errors.Unavailable("the workspace's listing does not go on: its page token repeats")
             token = page.token
 
     def _exists(self) -> bool | None:

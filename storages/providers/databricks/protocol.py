@@ -63,6 +63,15 @@ def parse_page(container: str, directory: str, body: bytes) -> Entries:
     return entries
 
 
+def parse_cursor(text: str) -> tuple[str, str]:
+    """The directory and the page token that a cursor stands for. Raises CursorLost."""
+    try:
+        directory, token = json.loads(text)
+        return str(directory), str(token)
+    except (ValueError, TypeError, RecursionError):
+        raise errors.CursorLost("the place where the listing is to go on cannot be read; list anew") from None
+
+
 def parse(body: bytes) -> dict[str, Any] | None:
     """The JSON object in ``body``, None if it holds anything else."""
     try:

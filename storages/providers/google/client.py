@@ -4,7 +4,7 @@ Source: https://cloud.google.com/storage/docs/json_api/v1 (Objects, Buckets: tes
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -13,10 +13,11 @@ from urllib.parse import quote, urlencode
 from django.conf import settings
 
 from storages import errors
-from storages.client import Capabilities, ObjectInfo, Page
+from storages.client import EVERYTHING, Capabilities, ObjectInfo, Page, Span
 from storages.providers.google import signing as gcs_signing
 from storages.providers.google.auth import Identity
 from storages.providers.http import HTTPClient
+from storages.providers.rounds import Rounds
 
 PAGE_SIZE = 1000  # "Objects: list", maxResults
 ENTRY = "name,size,updated,generation,contentType"
@@ -52,9 +53,10 @@ VIEWER, USER = "roles/storage.objectViewer", "roles/storage.objectUser"
 
 
 class Entries(NamedTuple):
-    """One answer: objects without folder markers, its greatest name or folder, the token of the next page."""
+    """One answer: objects with folder markers among them, folders, the greatest name of both, the token of the next page."""
 
     objects: list[ObjectInfo]
+    folders: Sequence[str]
     greatest: str
     token: str
 
@@ -63,7 +65,7 @@ class GCSClient(HTTPClient):
     """One bucket, reached with one identity."""
 
     scheme = "gs"
-    capabilities = Capabilities(presign=True)
+    capabilities = Capabilities(presign=True, ranges=True, subfolders=True)
     service, settings = "Google Cloud Storage", "bucket and prefix"
     codes = CODES
     grants = {
@@ -101,29 +103,47 @@ class GCSClient(HTTPClient):
         except (ValueError, LookupError, TypeError, RecursionError):
             return ""
 
-    def list(self, *, recursive: bool, after: str = "") -> Iterator[Page]:
-        """The cursor is the greatest name or folder of the page; names come in the order of their bytes."""
-        query, last = self._query(recursive), after
-        if after:
-            query["startOffset"] = after  # inclusive, so the first one comes again
-        while True:
-            objects, greatest, token = self._page(query)
-            if "startOffset" in query and "pageToken" not in query and objects and objects[0].key == after:
-                del objects[0]
-            last = max(last, greatest)
-            if token and token == query.get("pageToken"):
-                raise errors.Unavailable("the listing of Google Cloud Storage does not go on: its page token repeats")
-            if last or not token:
-                yield Page(objects, last if token else "")
-            if not token:
-                return
-            query["pageToken"] = token
+    def list(self, *, recursive: bool, after: str = "", span: Span = EVERYTHING) -> Iterator[Page]:
+        """The cursor is the greatest name or folder of the page; names come in the order of their bytes.
 
-    def _query(self, recursive: bool = True) -> dict[str, str]:
-        """Without nextPageToken among its fields a listing would end after its first page."""
+        Google's own end of a range is exclusive, and no name can be said that comes next behind ``span.high``: we cut there.
+        """
+        self.check_span(span)
+        last = low = max(after, span.low)
+        for page in self._pages(self._query(span.folder or self.root, low, recursive=recursive)):
+            objects, last = page.objects, max(last, page.greatest)
+            if objects and objects[0].key == low:
+                del objects[0]
+            if span.high and last > span.high:
+                objects = [item for item in objects if item.key <= span.high]
+            markers = [item.key for item in objects if item.key.endswith("/")]
+            objects = [item for item in objects if not item.key.endswith("/")] if markers else objects
+            ends = not page.token or (span.high and last >= span.high)
+            if last or ends:  # an empty page at the very beginning has no cursor
+                yield Page(objects, "" if ends else last, markers)
+            if ends:
+                return
+
+    def folder_pages(self, folder: str) -> Iterator[Sequence[str]]:
+        return (page.folders for page in self._pages(self._query(folder, recursive=False)))
+
+    def _pages(self, query: dict[str, str]) -> Iterator[Entries]:
+        """Every page of the provider's."""
+        rounds = Rounds("the page token of Google Cloud Storage")
+        while True:
+            page = self._page(query)
+            if page.token:
+                rounds.pass_by(page.token)
+            yield page
+            if not page.token:
+                return
+            query["pageToken"] = page.token
+
+    def _query(self, folder: str, low: str = "", *, recursive: bool = True) -> dict[str, str]:
+        """Without nextPageToken among its fields a listing would end after its first page. ``low`` itself comes, too."""
         fields = f"items({ENTRY}),nextPageToken" + ("" if recursive else ",prefixes")
-        query = {"fields": fields, "maxResults": str(PAGE_SIZE), "prefix": self.root}
-        return query if recursive else query | {"delimiter": "/"}
+        query = {"fields": fields, "maxResults": str(PAGE_SIZE), "prefix": folder}
+        return query | ({} if recursive else {"delimiter": "/"}) | ({"startOffset": low} if low else {})
 
     def _page(self, query: Mapping[str, str]) -> Entries:
         """One page of the provider's. Raises ConfigInvalid if the answer is something else."""
@@ -131,15 +151,16 @@ class GCSClient(HTTPClient):
         with _believed():
             document = json.loads(body)
             entries = [_info(entry) for entry in document.get("items") or ()]
-            greatest = max([entries[-1].key if entries else "", *(document.get("prefixes") or ())])
+            folders = document.get("prefixes") or ()
+            greatest = max([entries[-1].key if entries else "", *folders])
             token = document.get("nextPageToken") or ""
             token.encode()
-        return Entries([entry for entry in entries if not entry.key.endswith("/")], greatest, token)
+        return Entries(entries, folders, greatest, token)
 
     def try_list(self, *, wanted: bool) -> str | None:
         if wanted:
             return super().try_list(wanted=True)
-        self._page(self._query() | {"maxResults": "1"})
+        self._page(self._query(self.root) | {"maxResults": "1"})
         return None
 
     def try_write(self, *, tidy: bool) -> None:

@@ -7,12 +7,13 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from storages import errors
-from storages.client import Capabilities, Client, ObjectInfo, ObjectStream, Page, Readable
-from storages.providers.redis.protocol import READ_TIMEOUT, REPLIES, Address, connection_class, escape
+from storages.client import EVERYTHING, Capabilities, Client, ObjectInfo, ObjectStream, Page, Readable, Span
+from storages.providers.redis.protocol import READ_TIMEOUT, REPLIES, Address, connection_class, escape, parse_cursor
+from storages.providers.rounds import Rounds
 
 PAGE_SIZE = 500  # COUNT of SCAN: how much the server looks through per answer, and about how many keys it gives
 CHUNK = 256 * 1024  # bytes per GETRANGE: what a sync fetches ahead takes one round trip, a value of 512 MB bounded memory
-CONNECTIONS = 9  # most per client: the readers of a sync and its listing
+CONNECTIONS = 36  # most per client, opened when needed: the readers of a sync and its listings
 # https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/ ; every connection begins with a SELECT
 RULES = {
     "list": "+select +ping +scan +strlen",
@@ -62,6 +63,7 @@ class RedisClient(Client):
             username=address.username or None,
             password=password or None,
             db=db,
+            meter=self.meter,
             protocol=2,
             driver_info=None,  # it would cost two round trips per connection
             socket_timeout=READ_TIMEOUT,
@@ -72,15 +74,16 @@ class RedisClient(Client):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.uri(self.root)})"
 
-    def list(self, *, recursive: bool, after: str = "") -> Iterator[Page]:
+    def list(self, *, recursive: bool, after: str = "", span: Span = EVERYTHING) -> Iterator[Page]:
         """SCAN answers a key that is there all the time at least once; https://redis.io/docs/latest/commands/scan/."""
-        cursor, match = int(after or 0), encode(escape(self.root)) + b"*"
+        self.check_span(span)
+        rounds = Rounds("the server's cursor")
+        cursor, match = parse_cursor(after), encode(escape(self.root)) + b"*"
         while True:
+            rounds.pass_by(cursor)
             command = ("SCAN", cursor, "MATCH", match, "COUNT", PAGE_SIZE, "TYPE", "string")
             [(following, keys)] = self._ask("list", "", command)
             page = Page(list(self._described(dict.fromkeys(keys))), str(following) if following else "")
-            if following == cursor != 0:
-                raise errors.Unavailable("the listing of the server does not go on: its cursor repeats")
             yield page
             if not following:
                 return
@@ -177,6 +180,7 @@ class RedisClient(Client):
 
     def _send(self, verb: str, key: str, *commands: tuple) -> Sequence[Any]:
         """The answers to commands sent at once, errors among them."""
+        self.meter.count(requests=len(commands))
         with self._told(verb, key):
             pipeline = self._redis.pipeline(transaction=False)
             for command in commands:

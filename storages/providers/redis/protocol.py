@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from storages import budget, egress, errors
+from storages.meter import Meter
 
 READ_TIMEOUT = 10  # seconds without a byte (protocols.md §5)
 ANSWER_LIMIT, ANSWER_TIME = 16 * 1024**2, 60  # bytes and seconds of the answers to what was sent at once
@@ -76,11 +77,18 @@ def escape(text: str) -> str:
     return re.sub(r"([\\*?\[\]^\-])", r"\\\1", text)
 
 
+def parse_cursor(text: str) -> int:
+    """The cursor of a SCAN, 0 for its beginning; an unsigned 64-bit number. Raises CursorLost."""
+    if text and not (text.isascii() and text.isdigit() and len(text) <= 20 and int(text) < 2**64):
+        raise errors.CursorLost("the place where the listing is to go on cannot be read; list anew")
+    return int(text or 0)
+
+
 class Metered:
     """A socket whose answers end: a server that floods or drips would otherwise cost memory and a thread."""
 
-    def __init__(self, raw: Any) -> None:
-        self.raw = raw
+    def __init__(self, raw: Any, meter: Meter) -> None:
+        self.raw, self.meter = raw, meter
         self._rewind()
 
     def _rewind(self) -> None:
@@ -93,6 +101,7 @@ class Metered:
     def recv(self, size: int) -> bytes:
         data = self.raw.recv(size)
         self.left -= len(data)
+        self.meter.count(size=len(data))
         if self.left < 0 or time.monotonic() > self.until:
             raise errors.Unavailable("the Redis server answers too much or too slowly")
         return data
@@ -107,9 +116,9 @@ def connection_class() -> type:
     from redis.connection import Connection
 
     class VettedConnection(Connection):
-        def __init__(self, *, tls: bool, **options: Any) -> None:
+        def __init__(self, *, tls: bool, meter: Meter, **options: Any) -> None:
             super().__init__(**options)
-            self.tls = tls
+            self.tls, self.meter = tls, meter
 
         def _connect(self) -> Metered:
             where = f"{self.host}:{self.port}"
@@ -122,7 +131,7 @@ def connection_class() -> type:
             raw.settimeout(budget.seconds_left(egress.CONNECT_TIMEOUT))
             raw = secured(raw, self.host, where) if self.tls else raw
             raw.settimeout(budget.seconds_left(READ_TIMEOUT))
-            return Metered(raw)
+            return Metered(raw, self.meter)
 
     return VettedConnection
 

@@ -40,6 +40,10 @@ class AzureHarness(Harness):
     def get(self, name: str) -> bytes | None:
         return self.fake.get(self.container, name)
 
+    def forget_cursors(self) -> bool:
+        self.fake.forget_markers()
+        return True
+
     def settings(self, root: str = "") -> dict[str, Any]:
         keys = {"account_name": self.fake.account, "account_key": self.fake.key}
         return {"container": self.container, "prefix": root, **keys}

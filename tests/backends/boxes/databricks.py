@@ -40,6 +40,10 @@ class DatabricksHarness(Harness):
         place = {"catalog": "main", "schema": "default", "volume": "data", "prefix": root}
         return {"host": self.fake.url, **place, **self.signed_in()}
 
+    def forget_cursors(self) -> bool:
+        self.fake.forget_page_tokens()
+        return True
+
     def signed_in(self) -> dict[str, Any]:
         return {"auth_type": "pat", "token": self.fake.pat}
 

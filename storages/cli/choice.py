@@ -1,0 +1,74 @@
+"""Which storage, and which run, the operator means; says what there is when it is none."""
+
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from config.crypto import DecryptionFailed
+from storages.backends import BACKENDS
+from storages.base import ExportStorage, ImportStorage, Storage
+from storages.runs import Run
+from storages.status import runs_of
+
+USAGE = 2  # exit code
+SHOWN = 10  # storages named in a message
+
+
+def storage(name: str, *, export: bool = False) -> Storage:
+    """The storage called ``7`` or ``s3/7``. Raises CommandError (2) if there is none, (1) if its secrets cannot be read."""
+    parent = ExportStorage if export else ImportStorage
+    kind, _, number = name.rpartition("/")
+    pk = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
+    matching = parent.objects.filter(pk=pk, type__in=[kind] if kind else BACKENDS)
+    try:
+        found = matching.with_backend().select_related("project").first()
+    except DecryptionFailed as error:
+        raise CommandError(f"{name}: {error}") from error
+    if found is None:
+        raise CommandError(f"there is no {_word(export)} {name!r}; {_what_exists(parent, export)}", returncode=USAGE)
+    made = found.concrete()
+    made.project = found.project
+    return made
+
+
+def name_of(one: Storage) -> str:
+    """``s3/7``."""
+    return f"{one.type}/{one.pk}"
+
+
+def run(of: Storage, pk: int) -> Run:
+    """Raises CommandError (2) if the storage has no such run."""
+    found = runs_of(of).objects.filter(storage_id=of.pk, pk=pk).first() if pk < 2**63 else None
+    if found is None:
+        raise CommandError(f"{name_of(of)} has no run {pk}; 'storage runs {name_of(of)}' lists them", returncode=USAGE)
+    return found
+
+
+def rows(*, project: int | None = None, export: bool = False) -> list[dict[str, Any]]:
+    """Sources, or targets, as plain values; no secret is read."""
+    parent = ExportStorage if export else ImportStorage
+    found = parent.objects.select_related("run").order_by("id")
+    return [
+        {
+            "storage": name_of(one),
+            "direction": "target" if export else "source",
+            "project": one.project_id,
+            "title": one.title,
+            "status": one.run.state if one.run else "initialized",
+            "last_run": one.run_id,
+            "last_sync": one.run.finished_at if one.run else None,
+        }
+        for one in (found if project is None else found.filter(project_id=project))
+    ]
+
+
+def _word(export: bool) -> str:
+    return "target" if export else "source"
+
+
+def _what_exists(parent: type[Storage], export: bool) -> str:
+    found = parent.objects.filter(type__in=BACKENDS).order_by("id").values_list("type", "id", "title")
+    some = ", ".join(f"{kind}/{pk}" + (f" ({title})" if title else "") for kind, pk, title in found[:SHOWN])
+    more = found.count() - SHOWN
+    other = "" if export else "; --export names targets"
+    return (f"there are: {some}" + (f" and {more} more" if more > 0 else "") if some else "there are none") + other
