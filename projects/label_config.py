@@ -99,7 +99,10 @@ def first_data_key(config: str | None) -> str | None:
 
 @lru_cache(maxsize=256)
 def parse(config: str) -> dict[str, dict[str, Any]]:
-    """Control tags by name: ``{type, to_name[], inputs[{type, value}], labels[], labels_attrs{}}``; {} when unreadable."""
+    """Control tags by name: ``{type, to_name[], inputs[{type, value}], labels[], labels_attrs{}}``; {} when unreadable.
+
+    ``dynamic_labels`` is true where the task's data or a server offers further labels; absent elsewhere.
+    """
     try:
         tags = read_tags(config)
     except ConfigError:
@@ -122,7 +125,10 @@ def _input(tag: Tag) -> dict[str, str]:
 def _control(tag: Tag, inputs: dict[str, dict[str, str]]) -> dict[str, Any]:
     targets = _targets(tag)
     known = [inputs[target] for target in targets if target in inputs]
-    return {"type": tag.name, "to_name": targets, "inputs": known, "labels": [], "labels_attrs": {}}
+    control = {"type": tag.name, "to_name": targets, "inputs": known, "labels": [], "labels_attrs": {}}
+    if tag.attributes.get("value", "").startswith("$") or tag.attributes.get("apiUrl"):
+        control["dynamic_labels"] = True
+    return control
 
 
 def _owner(tag: Tag) -> str | None:

@@ -107,6 +107,26 @@ class CountsSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+class Page(serializers.Serializer):
+    """What every page has around its ``results``."""
+
+    count = serializers.IntegerField(help_text="of all pages")
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+
+
+class ProjectPage(Page):
+    """Projects, the newest first unless told otherwise; with ``include`` only the keys asked for."""
+
+    results = ProjectSerializer(many=True)
+
+
+class CountsPage(Page):
+    """Ids and counters of projects, in the same order."""
+
+    results = CountsSerializer(many=True)
+
+
 class ConfigCheck(serializers.Serializer):
     """A label config to be checked, nothing else."""
 

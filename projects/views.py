@@ -16,7 +16,7 @@ from projects.access import get_project, visible_projects
 from projects.listing import select_projects
 from projects.models import Project
 from projects.paging import read_page
-from projects.serializers import COUNTERS, ConfigCheck, CountsSerializer, ProjectSerializer
+from projects.serializers import COUNTERS, ConfigCheck, CountsPage, CountsSerializer, ProjectPage, ProjectSerializer
 
 LIST_PARAMETERS = [
     OpenApiParameter("page", int, description="from 1; past the end 404"),
@@ -44,16 +44,8 @@ def listed(request: Request, serializer: type) -> Response:
     return Response({"count": total, **links, "results": results})
 
 
-def paged_schema(item: type) -> dict[str, Any]:
-    """OpenAPI form of one page: built from the item serializer's component name."""
-    reference = {"$ref": f"#/components/schemas/{item.__name__.removesuffix('Serializer')}"}
-    link = {"type": "string", "format": "uri", "nullable": True}
-    results = {"type": "array", "items": reference}
-    return {"type": "object", "properties": {"count": {"type": "integer"}, "next": link, "previous": link, "results": results}}
-
-
 class Projects(APIView):
-    @extend_schema(operation_id="projects_list", parameters=LIST_PARAMETERS, responses={200: paged_schema(ProjectSerializer)})
+    @extend_schema(operation_id="projects_list", parameters=LIST_PARAMETERS, responses=ProjectPage)
     def get(self, request: Request) -> Response:
         return listed(request, ProjectSerializer)
 
@@ -69,7 +61,7 @@ class Projects(APIView):
 
 
 class ProjectCounts(APIView):
-    @extend_schema(operation_id="projects_counts", parameters=LIST_PARAMETERS, responses={200: paged_schema(CountsSerializer)})
+    @extend_schema(operation_id="projects_counts", parameters=LIST_PARAMETERS, responses=CountsPage)
     def get(self, request: Request) -> Response:
         return listed(request, CountsSerializer)
 

@@ -6,6 +6,7 @@ from django.db import connection
 from django.utils import timezone
 
 from projects.jsontext import dump
+from storages.client import ObjectInfo
 from storages.known import present
 from storages.links import Flag, ImportLink, key_digest
 from storages.reports import notify
@@ -25,12 +26,18 @@ def apply_changes(run: ImportRun, page: Sorted, *, whole_objects: bool) -> None:
         message = "the object changed after its tasks were made; they are marked and were left as they are"
         notify(run, [item.key for item in page.flagged], Flag.CHANGED, message)
     if page.renewed:
-        links = ImportLink.objects.in_bulk([pk for pk, _ in page.renewed])
-        for pk, item in page.renewed:
-            link = links[pk]
-            link.size, link.modified, link.etag, link.flag = item.size, item.modified, item.etag, Flag.NONE
-        ImportLink.objects.bulk_update(links.values(), ["size", "modified", "etag", "flag"], batch_size=500)
-        Task.objects.filter(pk__in=[link.task_id for link in links.values()]).update(updated_at=timezone.now())
+        _take_over(page.renewed)
+
+
+def _take_over(renewed: Sequence[tuple[int, ObjectInfo]]) -> None:
+    """Gives links the versions of their objects; (link id, object) pairs."""
+    quote, adapt = connection.ops.quote_name, connection.ops.adapt_datetimefield_value
+    links = quote(ImportLink._meta.db_table)
+    rows = [(item.size, item.modified and adapt(item.modified), item.etag, pk) for pk, item in renewed]
+    with connection.cursor() as cursor:
+        cursor.executemany(f"UPDATE {links} SET size = %s, modified = %s, etag = %s, flag = '' WHERE id = %s", rows)  # noqa: S608
+    tasks = ImportLink.objects.filter(pk__in=[pk for pk, _ in renewed]).values("task_id")
+    Task.objects.filter(pk__in=tasks).update(updated_at=timezone.now())
 
 
 def update_tasks(pairs: Sequence[tuple[int, TaskDraft]]) -> None:

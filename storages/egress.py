@@ -20,7 +20,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 
-from storages import budget, checks, heads, sockets, watchdog
+from storages import budget, checks, sockets, watchdog
 from storages.errors import EgressDenied, TimedOut, Unavailable
 
 # IANA special-purpose registries (RFC 6890 and updates), cloud metadata addresses among them: 169.254.169.254
@@ -127,7 +127,6 @@ class Patience(urllib3.Retry):
 class _Vetted:
     """Mixin of urllib3 connections: replaces the look-up and connect of urllib3 by ours."""
 
-    response_class = heads.Answer
     _used = 0.0  # when the last answer began
 
     @property

@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable
 
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 
+from config.crypto import DecryptionFailed
 from storages import shards, status
 from storages.alive import kept_alive
 from storages.base import ImportStorage
@@ -18,7 +19,6 @@ from storages.runs import ImportRun, State
 from storages.shards import ParkedObject, Seen, Shard, Stage
 from storages.steps import STEPS
 from storages.sync.pace import Pace, Stopped
-from tasks.bulk import insert_rows
 from users.models import User
 
 log = logging.getLogger(__name__)
@@ -29,10 +29,10 @@ LONGEST_PAUSE = 10.0  # seconds between two tries to reach it
 def begin(storage: ImportStorage, user: User | None, trigger: str, *, retry: bool = False) -> ImportRun | None:
     """A queued run with its pieces of work; None if one is queued or running already."""
     with transaction.atomic():
-        scope, previous = storage.concrete().scope(), _previous(storage)
+        scope, previous = _scope(storage), _previous(storage)
         failed = ObjectState.objects.filter(storage_id=storage.pk, state=ObjectState.Progress.FAILED)
         kind = {"kind": ImportRun.Kind.RETRY, "total": failed.count()} if retry else {}
-        resumed = previous if _unfinished(previous) and previous.scope == scope and not retry else None
+        resumed = previous if not retry and _resumable(storage, previous, scope) else None
         model = ImportLink if storage.use_blob_urls else ObjectState
         watermark = model.objects.order_by("-id").values_list("id", flat=True).first() or 0
         known = watermark and model.objects.filter(storage_id=storage.pk).exists()
@@ -41,17 +41,28 @@ def begin(storage: ImportStorage, user: User | None, trigger: str, *, retry: boo
         if run is not None:
             shards.lay_out(run, _stages(storage, run), resumed)
             if retry:
-                _note(run, failed)
+                _note(run)
             for leftover in (Seen, ParkedObject, *([] if retry else [Shard])):
                 leftover.objects.filter(run__storage_id=storage.pk).exclude(run=run).delete()
         return run
 
 
-def _note(run: ImportRun, failed: QuerySet) -> None:
+def _scope(storage: ImportStorage) -> str:
+    try:
+        return storage.concrete().scope()
+    except DecryptionFailed:
+        return ""  # the run will say so
+
+
+def _note(run: ImportRun) -> None:
     """Sets the failed objects aside for the run: their states change while it works on them."""
-    columns = ("key", "size", "modified", "etag")
-    rows = failed.order_by("id").values_list(*columns).iterator(chunk_size=5000)
-    insert_rows(ParkedObject, ("run_id", *columns), ((run.pk, *row) for row in rows))
+    parked, states = (connection.ops.quote_name(model._meta.db_table) for model in (ParkedObject, ObjectState))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {parked} (run_id, shard_id, key, size, modified, etag) "  # noqa: S608
+            f"SELECT %s, 0, key, size, modified, etag FROM {states} WHERE storage_id = %s AND state = %s ORDER BY id",
+            [run.pk, run.storage_id, ObjectState.Progress.FAILED.value],
+        )
 
 
 def _previous(storage: ImportStorage) -> ImportRun | None:
@@ -61,9 +72,15 @@ def _previous(storage: ImportStorage) -> ImportRun | None:
     return runs.filter(ended_well | Exists(Shard.objects.filter(run=OuterRef("pk")))).first()
 
 
-def _unfinished(run: ImportRun | None) -> bool:
-    stopped = run is not None and run.state in (State.FAILED, State.CANCELLED)
-    return stopped and run.shards.filter(stage=Stage.LIST).exclude(state=Shard.State.DONE).exclude(cursor="").exists()
+def _resumable(storage: ImportStorage, previous: ImportRun | None, scope: str) -> bool:
+    """Whether a new run may begin where ``previous`` stopped: only a listing in the order of keys can be entered anywhere."""
+    if previous is None or previous.state not in (State.FAILED, State.CANCELLED) or previous.scope != scope:
+        return False
+    begun = previous.shards.filter(stage=Stage.LIST).exclude(state=Shard.State.DONE).exclude(cursor="").exists()
+    try:
+        return begun and storage.concrete().client().capabilities.ranges
+    except (StorageError, DecryptionFailed):
+        return False  # the run will say so
 
 
 def _stages(storage: ImportStorage, run: ImportRun) -> list[Stage]:

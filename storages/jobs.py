@@ -18,12 +18,15 @@ from storages import exporting, importing, outbox, schedules, shards, status, we
 from storages.alive import kept_alive
 from storages.base import ExportStorage, ImportStorage, Storage
 from storages.errors import StorageError
+from storages.fields import secret_names
 from storages.links import OutboxItem
 from storages.queueing import enqueue
 from storages.runs import ACTIVE, ExportRun, ImportRun, Run, State
 from users.models import User
 
 log = logging.getLogger(__name__)
+# a secret that no key opens is to end its own run, inside of the job, and nothing else
+HIDDEN = [f"storage__{name}" for name in secret_names(ImportStorage)]
 
 
 def start_import(storage: ImportStorage, user: User | None = None, trigger: str = "api") -> ImportRun | None:
@@ -34,7 +37,7 @@ def start_import(storage: ImportStorage, user: User | None = None, trigger: str 
     return run
 
 
-def start_retry(storage: ImportStorage, user: User | None = None, trigger: str = "retry") -> ImportRun | None:
+def start_retry(storage: ImportStorage, user: User | None = None, trigger: str = "api") -> ImportRun | None:
     """Queues a run over the objects that failed before; None if a run is queued or running already."""
     run = importing.begin(storage, user, trigger, retry=True)
     if run is not None:
@@ -71,11 +74,12 @@ def call_workers(run: ImportRun) -> None:
             return
 
 
-def record_failure(storage: Storage, user: User | None, error: StorageError) -> None:
-    """Leaves a failed run behind for a sync that could not even start, unless one is under way."""
-    run = status.begin(storage, user=user, trigger="api")
+def record_failure(storage: Storage, user: User | None, error: StorageError, trigger: str = "api") -> Run | None:
+    """Leaves a failed run behind for a sync that could not even start, and returns it, unless one is under way."""
+    run = status.begin(storage, user=user, trigger=trigger)
     if run is not None:
         status.fail(run, code=error.code, message=str(error))
+    return run
 
 
 def request_delivery(target_ids: list[int]) -> None:
@@ -91,7 +95,7 @@ def request_delivery(target_ids: list[int]) -> None:
 
 def run_import(run_id: int) -> None:
     """The job of an import run; any number of workers may do it at the same time."""
-    run = ImportRun.objects.select_related("storage__project").filter(pk=run_id).first()
+    run = ImportRun.objects.select_related("storage__project").defer(*HIDDEN).filter(pk=run_id).first()
     if run is None:
         log.info("run %s is gone, its storage was deleted", run_id)
         return
@@ -110,7 +114,7 @@ def run_export(run_id: int) -> None:
 
 def deliver_outbox(storage_id: int) -> None:
     """The job that delivers what is due for one target."""
-    target = ExportStorage.objects.filter(pk=storage_id).first()
+    target = ExportStorage.objects.defer(*secret_names(ExportStorage)).filter(pk=storage_id).first()
     if target is None:
         OutboxItem.objects.filter(storage_id=storage_id).delete()
     else:
@@ -119,7 +123,8 @@ def deliver_outbox(storage_id: int) -> None:
 
 def _take(model: type[Run], run_id: int) -> tuple[Run, str] | None:
     """The run and a fresh lease on it; None if its storage is gone or another delivery of this job came first."""
-    run = model.objects.select_related("storage__project").filter(pk=run_id).first()
+    hidden = [f"storage__{name}" for name in secret_names(ExportStorage)]
+    run = model.objects.select_related("storage__project").defer(*hidden).filter(pk=run_id).first()
     if run is None:
         log.info("run %s is gone, its storage was deleted", run_id)
         return None
@@ -204,7 +209,7 @@ def tick() -> None:
 
 def _keep_runs_going(now: datetime) -> None:
     shards.release_dead()
-    for run in ImportRun.objects.filter(state__in=ACTIVE).select_related("storage"):
+    for run in ImportRun.objects.filter(state__in=ACTIVE).select_related("storage").defer(*HIDDEN):
         if run.state == State.IN_PROGRESS or run.queued_at < now - timedelta(seconds=status.DEAD_AFTER):
             call_workers(run)
     status.reap(ExportRun.objects)

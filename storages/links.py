@@ -62,7 +62,7 @@ class ObjectState(models.Model):
     modified = models.DateTimeField(null=True, default=None)
     etag = models.TextField(default="")
     state = models.CharField(max_length=8, choices=Progress.choices)
-    rows = models.BigIntegerField(default=0, help_text="rows that have a task")
+    rows = models.BigIntegerField(default=0, help_text="rows that have a task; counted when it was read to its end")
     run_id = models.BigIntegerField(
         default=0, db_default=0, help_text="the run that read it; not a foreign key, runs may be deleted"
     )

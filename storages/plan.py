@@ -48,6 +48,7 @@ class Vanished(Kind):
     """Objects that were imported and are gone; ``tasks`` were made of them, ``would``: what the policy does with those."""
 
     tasks: int = 0
+    unannotated: int = 0  # of those; no policy deletes the others
     would: str = ""
 
 
@@ -163,18 +164,21 @@ class _Planner:
                 tasks = {bytes(digest): n for digest, n in links.values_list("digest").annotate(n=Count("id"))}
                 gone.add([key for digest, key in rows if digest in tasks])
                 gone.tasks += sum(tasks.values())
-        gone.would = self._would(gone.tasks)
+                gone.unannotated += links.filter(task__annotations__isnull=True).count()
+        gone.would = self._would(gone)
         return gone
 
     def _saw(self, pk: int) -> int:
         return self.seen[pk >> 3] >> (pk & 7) & 1
 
-    def _would(self, tasks: int) -> str:
+    def _would(self, gone: Vanished) -> str:
         """What becomes of the tasks of vanished objects; the cap is that of storages.vanished."""
         if self.storage.vanished_policy != VanishedPolicy.DELETE:
             return {VanishedPolicy.KEEP: "kept", VanishedPolicy.FLAG: "flagged"}[self.storage.vanished_policy]
-        total = ImportLink.objects.filter(storage_id=self.storage.pk).count()
-        blocked = tasks and (not self.plan.listed or tasks * 100 > total * self.storage.vanished_cap)
+        doomed, total = gone.unannotated, ImportLink.objects.filter(storage_id=self.storage.pk).count()
+        if gone.tasks and not doomed:
+            return "flagged"  # all of them are annotated
+        blocked = doomed and (not self.plan.listed or doomed * 100 > total * self.storage.vanished_cap)
         return "blocked by the cap" if blocked else "deleted"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 
 from storages import shards, status, unseen
@@ -21,7 +22,7 @@ def follow(shard: Shard, client: Client, in_scope: Callable[[str], bool]) -> Non
     for rows in unseen.walk(run, whole_objects=whole_objects, in_scope=in_scope, after=int(shard.cursor or 0)):
         with transaction.atomic():
             shards.advance(shard, cursor=str(rows[-1].pk) if rows else None)
-            pairs = _pairs(run, rows)
+            pairs = _pairs(run, rows, sure=client.capabilities.content_versions)
             for old, new in pairs:
                 (_move_object if whole_objects else _move_file)(run, client, old, new)
             Seen.objects.bulk_create(Seen(run=run, low=old.pk, high=old.pk) for old, _ in pairs)
@@ -32,12 +33,20 @@ def follow(shard: Shard, client: Client, in_scope: Callable[[str], bool]) -> Non
         shards.finish(shard)
 
 
-def _pairs(run: ImportRun, rows: list[ImportLink | ObjectState]) -> list[Pair]:
-    """Each parked object goes to the oldest row of its content."""
+def _pairs(run: ImportRun, rows: list[ImportLink | ObjectState], *, sure: bool) -> list[Pair]:
+    """Each parked object goes to the oldest row of its content.
+
+    Versions that are made of time and size are not ``sure`` to tell contents apart: they count only where one object of the
+    storage has them, and one new one.
+    """
     versions = {row.etag for row in rows if row.etag}
     parked: dict[tuple[str, int], list[ParkedObject]] = {}
     for one in ParkedObject.objects.filter(run=run, etag__in=versions).order_by("-id"):
         parked.setdefault((one.etag, one.size), []).append(one)
+    if parked and not sure:
+        same = type(rows[0]).objects.filter(storage_id=run.storage_id, etag__in={etag for etag, _ in parked}).order_by()
+        shared = same.values("etag", "size").annotate(n=Count("id")).filter(n__gt=1).values_list("etag", "size")
+        parked = {version: ones for version, ones in parked.items() if len(ones) == 1 and version not in set(shared)}
     return [(row, waiting.pop()) for row in rows if (waiting := parked.get((row.etag, row.size)))]
 
 

@@ -44,7 +44,7 @@ class Shard(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
     lease = models.CharField(max_length=64, default="", blank=True)
     heartbeat = models.DateTimeField(default=timezone.now, help_text="last sign of life of the holder")
-    deaths = models.PositiveSmallIntegerField(default=0, help_text="holders that died since its cursor last moved")
+    deaths = models.PositiveSmallIntegerField(default=0, help_text="holders that died since a batch was last saved")
     # what it added to the run's counters, to be taken back should it have to begin anew
     listed = models.BigIntegerField(default=0)
     settled = models.BigIntegerField(default=0)
@@ -74,6 +74,7 @@ class ParkedObject(models.Model):
     """An object set aside for a later stage: one to retry, or a new one that may turn out to be a renamed one."""
 
     run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="parked", db_index=False)
+    shard_id = models.BigIntegerField(default=0, help_text="the piece that listed it, 0: none")
     key = models.TextField()
     size = models.BigIntegerField(help_text="bytes")
     modified = models.DateTimeField(null=True, default=None)
@@ -110,10 +111,10 @@ def owned(shard: Shard) -> models.QuerySet:
 
 
 def advance(shard: Shard, *, cursor: str | None = None, **counters: int) -> None:
-    """Moves the cursor and adds to the counters; call it first in the batch's transaction. Raises LeaseLost."""
-    changes = {name: F(name) + amount for name, amount in counters.items() if amount}
+    """Moves the cursor and adds to the counters, first in the transaction of a batch. Raises LeaseLost."""
+    changes = {name: F(name) + amount for name, amount in counters.items() if amount} | {"deaths": 0}
     if cursor is not None:
-        changes |= {"cursor": cursor, "deaths": 0}
+        changes["cursor"] = cursor
     if not owned(shard).update(heartbeat=timezone.now(), **changes):
         raise status.LeaseLost
 
@@ -137,6 +138,7 @@ def rewind(shard: Shard, **changes: object) -> None:
         if held is None:
             raise status.LeaseLost
         status.advance(shard.run, **{name: -getattr(held, name) for name in LISTING})
+        ParkedObject.objects.filter(run=shard.run, shard_id=shard.pk).delete()
         blank = dict.fromkeys(LISTING, 0) | {"cursor": ""} | changes
         owned(shard).update(**blank)
     for name, value in blank.items():
@@ -205,8 +207,12 @@ def release_dead() -> list[ImportRun]:
 
 
 def wanted(run: ImportRun, workers: int) -> int:
-    """How many more workers have something to do."""
-    undone = Shard.objects.filter(run=run).exclude(state=Shard.State.DONE).values_list("stage", "state")
-    states = [state for stage, state in undone if stage == min(stage for stage, _ in undone)]
-    room = workers - states.count(Shard.State.TAKEN)
-    return max(min(room, states.count(Shard.State.WAITING)), 0 if states else 1)
+    """How many more workers have something to do; one if only the end of the run is missing."""
+    undone = Shard.objects.filter(run=run).exclude(state=Shard.State.DONE).order_by()
+    counts: dict[int, dict[str, int]] = {}
+    for stage, state, count in undone.values_list("stage", "state").annotate(n=models.Count("id")):
+        counts.setdefault(stage, {})[state] = count
+    if not counts:
+        return 1
+    now = counts[min(counts)]
+    return max(min(workers - now.get(Shard.State.TAKEN, 0), now.get(Shard.State.WAITING, 0)), 0)

@@ -11,7 +11,7 @@ from projects.label_config import first_data_key, parse
 from storages import renames, shards, vanished
 from storages.base import ImportStorage
 from storages.client import Client, ObjectInfo, Span
-from storages.errors import Malformed, StorageError
+from storages.errors import BadCredentials, Malformed, StorageError
 from storages.shards import ParkedObject, Shard, Stage
 from storages.splitting import Splitter
 from storages.store import BatchStore
@@ -60,18 +60,26 @@ def _retry(shard: Shard, client: Client, pace: Pace, more: Callable[[], None]) -
     importer = engine.Import(client, BatchStore(shard, client), recipe(shard.run.storage), pace)
     with ThreadPoolExecutor(shard.run.storage.sync_reads, thread_name_prefix="stat") as pool:
         for last, noted in _noted(shard):
-            found = list(pool.map(lambda item: _looked_up(client, item.key), noted))
+            found = list(pool.map(lambda item: _looked_up(client, item.key, pace), noted))
             pairs = zip(noted, found, strict=True)
             refused = [(item.key, one.code, str(one)) for item, one in pairs if isinstance(one, StorageError)]
             importer.take(Scanned([one for one in found if isinstance(one, ObjectInfo)], 0, last, refused))
     importer.finish()
 
 
-def _looked_up(client: Client, key: str) -> ObjectInfo | StorageError:
-    try:
-        return client.stat(key)
-    except StorageError as error:
-        return error
+def _looked_up(client: Client, key: str, pace: Pace) -> ObjectInfo | StorageError:
+    """What is known of an object, or why it is not to be had. Raises BadCredentials: all others would fail alike."""
+    failures = 0
+    while True:
+        pace.wait()
+        try:
+            return client.stat(key)
+        except BadCredentials:
+            raise
+        except StorageError as error:
+            failures += 1
+            if not pace.forgives(error, failures):
+                return error
 
 
 def _parked(shard: Shard, client: Client, pace: Pace, more: Callable[[], None]) -> None:
@@ -132,7 +140,7 @@ def recipe(storage: ImportStorage) -> engine.Recipe:
         whole_objects=storage.use_blob_urls,
         task_of_uri=lambda uri: TaskDraft({data_key: uri}, data_text=f"{{{name}:{encode_basestring(uri)}}}"),
         task_of_row=task_of_row,
-        weight_of=lambda draft: len(draft.data_text),
+        weight_of=lambda draft: draft.weight or len(draft.data_text),
         readers=storage.sync_reads,
         limits=_limits(),
     )

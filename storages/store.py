@@ -1,6 +1,7 @@
 """Set-based writes of the engine's batches: tasks, links, states, issues, counters and the cursor in one transaction."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count
@@ -35,7 +36,7 @@ class BatchStore:
         park = shard.stage == Stage.LIST and self.run.shards.filter(stage=Stage.RENAME).exists()
         versions = client.capabilities.versions
         self.known = Known(self.run, whole_objects=self.whole_objects, versions=versions, park=park)
-        self.counted = (0, 0)  # requests and bytes of the client that are in the run's counters
+        self.counted = (self.meter.requests, self.meter.bytes)  # of the client, that are in the run's counters
 
     def sort(self, items: list[ObjectInfo]) -> Sorted:
         """What is to be imported of ``items``, and what is known of the others."""
@@ -69,8 +70,7 @@ class BatchStore:
         shards.advance(self.shard, cursor=batch.cursor, **counters)  # the lease is proven before anything is written
         if batch.done:
             shards.finish(self.shard)
-        ids = create_tasks(self.project, [draft.task for draft in fresh], first_inner_id) if fresh else []
-        insert_rows(ImportLink, LINK_COLUMNS, _link_rows(self.storage.pk, fresh, ids))
+        create_tasks(self.project, [draft.task for draft in fresh], first_inner_id, partial(self._link, fresh))
         if self.storage.changed_policy == ChangedPolicy.UPDATE:
             update_tasks([(task_id, draft.task) for task_id, draft in known if draft.fate == Fate.CHANGED])
         self._save_outcomes(batch.outcomes)
@@ -80,6 +80,9 @@ class BatchStore:
         counters["existed"] += len(known)
         # last: the run's row is everybody's
         status.advance(self.run, created=len(fresh), failed=len(batch.findings), **counters, **self._traffic())
+
+    def _link(self, drafts: list[Draft], task_ids: list[int]) -> None:
+        insert_rows(ImportLink, LINK_COLUMNS, _link_rows(self.storage.pk, drafts, task_ids))
 
     def _traffic(self) -> dict[str, int]:
         now, before = (self.meter.requests, self.meter.bytes), self.counted
@@ -91,9 +94,10 @@ class BatchStore:
         if not drafts or (self.whole_objects and not look):  # ``sort`` asked already
             return drafts, []
         wanted = {(draft.digest, draft.row_group, draft.row_index): draft for draft in drafts}
-        indexes = [index for _, _, index in wanted]
         links = present(ImportLink, self.storage.pk, {digest for digest, _, _ in wanted})
-        links = links.filter(row_index__range=(min(indexes), max(indexes)))  # not every row of a long file for each batch of it
+        # not every row of a long file for each batch of it
+        groups, indexes = {group for _, group, _ in wanted}, [index for _, _, index in wanted]
+        links = links.filter(row_group__in=groups, row_index__range=(min(indexes), max(indexes)))
         known = []
         rows = links.values_list("digest", "row_group", "row_index", "task_id")
         for digest, group, index, task_id in rows.iterator(chunk_size=5000):
@@ -105,10 +109,10 @@ class BatchStore:
         last = {outcome.digest: outcome for outcome in outcomes}
         if not last:
             return
-        links = present(ImportLink, self.storage.pk, last)
-        rows = {
-            bytes(digest): count for digest, count in links.values("digest").annotate(n=Count("id")).values_list("digest", "n")
-        }
+        rows: dict[bytes, int] = {}
+        if over := [digest for digest, outcome in last.items() if not outcome.mark]:  # a long file is counted once, at its end
+            counted = present(ImportLink, self.storage.pk, over).values("digest").annotate(n=Count("id"))
+            rows = {bytes(digest): count for digest, count in counted.values_list("digest", "n")}
         present(ObjectState, self.storage.pk, last).delete()
         insert_rows(
             ObjectState,
@@ -128,8 +132,8 @@ class BatchStore:
         if page.flagged or page.renewed or page.restored:
             apply_changes(self.run, page, whole_objects=self.whole_objects)
         insert_rows(Seen, ("run_id", "low", "high"), [(self.run.pk, low, high) for low, high in _stretches(page.seen)])
-        parked = [(self.run.pk, item.key, item.size, item.modified, item.etag) for item in page.parked]
-        insert_rows(ParkedObject, ("run_id", "key", "size", "modified", "etag"), parked)
+        parked = [(self.run.pk, self.shard.pk, item.key, item.size, item.modified, item.etag) for item in page.parked]
+        insert_rows(ParkedObject, ("run_id", "shard_id", "key", "size", "modified", "etag"), parked)
 
 
 def _stretches(ids: Sequence[int]) -> Iterator[tuple[int, int]]:

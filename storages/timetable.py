@@ -13,11 +13,12 @@ from storages.errors import ConfigInvalid
 
 SCHEDULE, ZONE = "sync_schedule", "sync_timezone"
 UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
-LONGEST = timedelta(days=366)
+DAY, LONGEST = timedelta(days=1), timedelta(days=366)
 MOST_JITTER = 59  # seconds: an occurrence is a whole minute, and its jitter stays inside that minute
 JITTER_SHARE = 10  # the jitter is at most one part in so many of the time between two occurrences
 EXAMPLES = 'write "every 15 minutes", "every 6 hours", "every day" or a cron expression such as "0 3 * * *"'
 INTERVAL = re.compile(r"every(?: (?P<number>[0-9]{1,9}))? (?P<unit>[a-z]+?)s?", re.IGNORECASE)
+FIELDS = (("minute", 60), ("hour", 24), ("day", 31), ("month", 12), ("weekday", 7))  # and how many values each has
 FIELD = re.compile(r"[0-9A-Za-z*,/#-]+")
 NAMES = {"JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"} | {
     "MON",
@@ -47,7 +48,20 @@ def parse(text: str) -> timedelta | str:
     if unknown := {word.upper() for word in re.findall("[A-Za-z]+", words)} - NAMES:
         raise _refused(f"{sorted(unknown)[0]!r} means nothing in a cron expression; {EXAMPLES}")
     next(_clock_times(words, datetime(2000, 1, 1)))
+    for field, (name, values) in zip(fields, FIELDS, strict=True):
+        _refuse_typos(field, name, values)
     return words
+
+
+def _refuse_typos(field: str, name: str, values: int) -> None:
+    """Refuses what croniter takes and nobody means; the weekend may go round the end of the week."""
+    for part in field.split(","):
+        span, _, step = part.partition("/")
+        first, _, last = span.partition("-")
+        if step.isdigit() and int(step) > values:
+            raise _refused(f"{part!r}: a {name} has only {values} values, a step of {step} never comes to a second one")
+        if name != "weekday" and first.isdigit() and last.isdigit() and int(first) > int(last):
+            raise _refused(f"{part!r} counts backwards; a range of the {name} field begins with the smaller number")
 
 
 def _interval(number: int, unit: str) -> timedelta:
@@ -118,15 +132,21 @@ def _next_by_clock(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
     early, late = _instants(clock, zone)
     if both and early < late and not local.fold:  # what was before ``after`` on the clock is still to come a second time
         found.append(_first(cron, zone, clock - (late - early), after, both))
+    skipped = early.astimezone(zone).utcoffset() - (early - DAY).astimezone(zone).utcoffset()
+    if skipped > timedelta(0):  # what the clock left out may still be to come, as much later
+        found.append(_first(cron, zone, clock - skipped, after, both))
     return min(found)
 
 
 def _first(cron: str, zone: ZoneInfo, clock: datetime, after: datetime, both: bool) -> datetime:
+    moved = []  # out of a gap: what stands behind the gap on the clock may be sooner
     for time in _clock_times(cron, clock):
         early, late = _instants(time, zone)
         if early > after:
-            return early
-        if both and late > after:
+            moved.append(early)
+            if early <= late:
+                return min(moved)
+        elif both and late > after:
             return late
     raise AssertionError("unreachable: the times of a cron expression do not end")
 

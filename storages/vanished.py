@@ -27,6 +27,7 @@ class CapExceeded(StorageError):
 def sweep(shard: Shard, in_scope: Callable[[str], bool]) -> None:
     """The last piece of a run: counts what vanished and does as the policy says. Raises CapExceeded, LeaseLost."""
     run, whole_objects = shard.run, shard.run.storage.use_blob_urls
+    run.storage.refresh_from_db(fields=["vanished_policy", "vanished_cap"])  # somebody may have had second thoughts
     if run.storage.vanished_policy == VanishedPolicy.DELETE:
         _refuse_too_many(run, in_scope)
     _restore(run, whole_objects)
@@ -75,9 +76,12 @@ def _restore(run: ImportRun, whole_objects: bool) -> None:
     if whole_objects:
         return
     marked = ImportLink.objects.filter(storage_id=run.storage_id, flag=Flag.VANISHED)
-    digests = {bytes(digest) for digest in marked.values_list("digest", flat=True).distinct()}
-    if not digests:
-        return
+    digests = list({bytes(digest) for digest in marked.values_list("digest", flat=True).distinct()})
+    for start in range(0, len(digests), unseen.CHUNK):
+        _restore_some(run, digests[start : start + unseen.CHUNK])
+
+
+def _restore_some(run: ImportRun, digests: Sequence[bytes]) -> None:
     seen = Seen.objects.filter(run=run, low__lte=OuterRef("pk"), high__gte=OuterRef("pk"))
     states = present(ObjectState, run.storage_id, digests)
     back = states.filter(Exists(seen) | Q(run_id=run.pk)).values_list("digest", flat=True)
@@ -91,7 +95,8 @@ def _refuse_too_many(run: ImportRun, in_scope: Callable[[str], bool]) -> None:
     doomed = 0
     for rows in unseen.walk(run, whole_objects=whole_objects, in_scope=in_scope):
         digests = [bytes(row.digest) for row in rows]
-        doomed += present(ImportLink, run.storage_id, digests).count() if digests else 0
+        links = present(ImportLink, run.storage_id, digests) if digests else ImportLink.objects.none()
+        doomed += links.filter(task__annotations__isnull=True).count()
     if not doomed:
         return
     run.refresh_from_db(fields=["listed"])

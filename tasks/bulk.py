@@ -24,12 +24,13 @@ def _sqlite_adapters(model: type[models.Model], columns: Sequence[str]) -> dict[
     return adapters
 
 
-def _adapted(rows: Iterable[tuple], adapters: dict[int, Callable[[Any], Any]]) -> Iterator[list]:
-    for row in rows:
-        values = list(row)
-        for position, adapt in adapters.items():
-            values[position] = adapt(values[position])
-        yield values
+def _adapted(rows: Iterable[tuple], adapters: dict[int, Callable[[Any], Any]]) -> Iterator[tuple]:
+    """By column, which is quicker than by row."""
+    columns = list(zip(*rows, strict=True))
+    for position, adapt in adapters.items():
+        if columns:
+            columns[position] = tuple(map(adapt, columns[position]))
+    return zip(*columns, strict=True)
 
 
 def insert_rows(model: type[models.Model], columns: Sequence[str], rows: Iterable[tuple]) -> int:

@@ -1,6 +1,7 @@
 """Tasks that are not born yet: what import and sync hand to services.create_tasks. No database here."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +40,7 @@ class TaskDraft:
     data: dict[str, Any]
     meta: dict[str, Any] | None = None
     allow_skip: bool = True
-    annotations: list[AnnotationDraft] = field(default_factory=list)
-    predictions: list[PredictionDraft] = field(default_factory=list)
+    annotations: Sequence[AnnotationDraft] = ()
+    predictions: Sequence[PredictionDraft] = ()
     data_text: str = ""
+    weight: int = 0  # bytes of all that is stored, where the one who made the draft knows

@@ -1,7 +1,7 @@
 """How tasks are born, in sets; knows nothing of HTTP or of where a task came from."""
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from django.db import connection
@@ -33,14 +33,19 @@ class Overtaken(Exception):
     """The project's settings changed while its tasks were being written; the transaction is to be tried again."""
 
 
-def create_tasks(project: Project, drafts: Sequence[TaskDraft], first_inner_id: int | None = None) -> list[int]:
+def create_tasks(
+    project: Project,
+    drafts: Sequence[TaskDraft],
+    first_inner_id: int | None = None,
+    also: Callable[[list[int]], None] = lambda ids: None,
+) -> list[int]:
     """Save ``drafts`` as tasks of ``project`` and return their ids in the same order: the only way tasks are born in bulk.
 
     A dozen statements at most, whatever the number of drafts, in the caller's transaction, which holds the project's row from
     here to its end; with a ``first_inner_id`` that was reserved before, only from the last of these statements on, so that
-    others may write tasks at the same time. Raises Project.DoesNotExist when the project was deleted meanwhile, Overtaken
-    (only with ``first_inner_id``), NotStorable for data that no database takes (drafts of validation.parse_row never do),
-    TransactionManagementError outside ``transaction.atomic()``.
+    others may write tasks at the same time. ``also`` writes what points at the new ids, before that. Raises
+    Project.DoesNotExist when the project was deleted meanwhile, Overtaken (only with ``first_inner_id``), NotStorable for data
+    that no database takes (drafts of validation.parse_row never do), TransactionManagementError outside of a transaction.
     """
     if not drafts:
         return []
@@ -51,6 +56,10 @@ def create_tasks(project: Project, drafts: Sequence[TaskDraft], first_inner_id: 
     pairs = list(zip(ids, drafts, strict=True))
     insert_annotations(project.pk, [(task_id, annotation) for task_id, draft in pairs for annotation in draft.annotations])
     insert_predictions(project.pk, [(task_id, prediction) for task_id, draft in pairs for prediction in draft.predictions])
+    also(ids)
+    if first_inner_id is not None and connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # checks foreign keys now, not while the project's row is held
     _count_in(project.pk, drafts, overlap)
     return ids
 

@@ -17,6 +17,13 @@ from tasks.shapes import UNDEFINED
 BIGINT = 2**63 - 1
 _KINDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false", int: "a number", float: "a number"}
 
+# Types that a region shares with its tag, in lower case (Label Studio, "Tags" reference); others are not compared
+_REGION_TYPES = frozenset(
+    "bitmask bitmasklabels brush brushlabels choices datetime ellipse ellipselabels hypertextlabels keypoint keypointlabels "
+    "labels number pairwise paragraphlabels polygon polygonlabels ranker rating rectangle rectanglelabels taxonomy textarea "
+    "timeserieslabels videorectangle".split()
+)
+
 
 class RowInvalid(ValueError):
     """The element cannot become a task; the message says which member is wrong and what was expected."""
@@ -30,7 +37,7 @@ def kind_of(value: Any) -> str:
 def parse_row(element: Any, authors: Authors, config: Mapping[str, Any] | None = None) -> TaskDraft:
     """A draft of the task that ``element`` describes: ``{"data": {…}, …}`` or the bare data object itself.
 
-    ``config`` is label_config.parse's result; given, predictions may only name its control tags. Raises RowInvalid.
+    ``config`` is label_config.parse's result; given, predictions must fit its control tags. Raises RowInvalid.
     """
     if type(element) is not dict:
         raise RowInvalid(f"a task must be a JSON object, this is {kind_of(element)}")
@@ -47,6 +54,9 @@ def parse_row(element: Any, authors: Authors, config: Mapping[str, Any] | None =
             draft.annotations = [_annotation(item, authors, number) for number, item in enumerate(annotations)]
         if predictions := _list(element, "predictions", wrapped):
             draft.predictions = [parse_prediction(item, config, f"predictions[{n}]") for n, item in enumerate(predictions)]
+        draft.weight = len(draft.data_text)
+        if draft.annotations or draft.predictions:
+            draft.weight += len(dump([item.result for item in (*draft.annotations, *draft.predictions)]))
     except NotStorable as error:
         raise RowInvalid(f"the task cannot be stored: {error}") from None
     return draft
@@ -168,14 +178,57 @@ def parse_prediction(item: Any, config: Mapping[str, Any] | None, where: str) ->
 
 
 def check_control_tags(result: Any, config: Mapping[str, Any] | None, where: str) -> None:
-    """Refuse a result whose regions name control tags that the label config lacks; an empty config allows all."""
-    if not config or type(result) is not list:
+    """Refuse a prediction's result that does not fit the label config; an empty config allows all. Raises RowInvalid.
+
+    Each region names a control tag, one of its objects, its type, and only values that the config lists, where it does.
+    """
+    if not config:
         return
-    for region in result:
-        name = region.get("from_name") if type(region) is dict else None
-        if name is not None and (type(name) is not str or name not in config):
-            known = ", ".join(config)
-            raise RowInvalid(f"{where}: from_name {str(name)[:100]!r} is no control tag of the label config (it has {known})")
+    if type(result) is not list:
+        raise RowInvalid(f"{where}.result must be a list of regions, this is {kind_of(result)}")
+    for position, region in enumerate(result):
+        place = f"{where}.result[{position}]"
+        if type(region) is not dict:
+            raise RowInvalid(f"{place} must be an object, this is {kind_of(region)}")
+        if region.get("type") != "relation":
+            _check_region(region, config, place)
+
+
+def _check_region(region: dict, config: Mapping[str, Any], place: str) -> None:
+    name, target, kind, value = (region.get(member) for member in ("from_name", "to_name", "type", "value"))
+    if type(name) is not str or name not in config:
+        raise RowInvalid(f"{place}.from_name {_quoted(name)} is no control tag of the label config (it has {', '.join(config)})")
+    control = config[name]
+    if target not in control["to_name"]:
+        raise RowInvalid(f"{place}.to_name {_quoted(target)} is not what {name!r} labels ({', '.join(control['to_name'])})")
+    tag = control["type"].lower()
+    if type(kind) is not str or (tag in _REGION_TYPES and kind.lower() != tag):
+        raise RowInvalid(f"{place}.type {_quoted(kind)} does not fit {name!r}, whose type is {tag!r}")
+    if type(value) is not dict:
+        raise RowInvalid(f"{place}.value must be an object, this is {kind_of(value)}")
+    for used in _texts(value.get(tag)):
+        if not _lists(control, used):
+            known = ", ".join(map(str, control["labels"]))[:300]
+            raise RowInvalid(f"{place}.value.{tag} {_quoted(used)} is not listed by {name!r} (it has {known})")
+
+
+def _quoted(value: Any) -> str:
+    return repr(str(value)[:100]) if value is not None else "(missing)"
+
+
+def _texts(value: Any) -> list[str]:
+    """The texts in a value's labels: one, a list of them, or lists of paths as Taxonomy has them."""
+    if type(value) is list:
+        return [text for item in value for text in ([item] if type(item) is str else item if type(item) is list else ())]
+    return [value] if type(value) is str else []
+
+
+def _lists(control: Mapping[str, Any], used: Any) -> bool:
+    """Whether the control tag offers ``used`` by value or alias, or does not say in the config what it offers."""
+    labels, attributes = control["labels"], control["labels_attrs"]
+    if not labels or control.get("dynamic_labels") or used in labels:
+        return True
+    return any(tag.get("value") == used or str(tag.get("value")).startswith("$") for tag in attributes.values())
 
 
 def check_data_keys(data: Mapping[str, Any], keys: Sequence[str]) -> None:

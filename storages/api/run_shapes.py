@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from projects.serializers import Page
 from storages.links import Flag
 from storages.runs import ACTIVE, ImportRun, Run, State
 
@@ -98,7 +99,7 @@ class RunShape(serializers.Serializer):
     storage = serializers.IntegerField()
     type = serializers.CharField(help_text="the storage's backend")
     kind = serializers.ChoiceField(choices=ImportRun.Kind.choices, help_text="retry: only objects that had failed before")
-    trigger = serializers.CharField(help_text="what started it: api, page, create, retry, schedule, …")
+    trigger = serializers.CharField(help_text="what started it: api, create, command, demo or schedule; kind tells a retry")
     started_by = StartedBy(allow_null=True)
     state = serializers.ChoiceField(choices=[choice for choice in State.choices if choice[0] != State.INITIALIZED])
     queued_at = serializers.DateTimeField()
@@ -138,25 +139,19 @@ class FlaggedShape(serializers.Serializer):
     tasks = serializers.ListField(child=serializers.IntegerField())
 
 
-class _Page(serializers.Serializer):
-    count = serializers.IntegerField(help_text="of all pages")
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-
-
-class RunPage(_Page):
+class RunPage(Page):
     """Runs, the newest first."""
 
     results = RunShape(many=True)
 
 
-class IssuePage(_Page):
+class IssuePage(Page):
     """Issues of a run, the oldest first; at most 10,000 are kept per run."""
 
     results = IssueShape(many=True)
 
 
-class FlaggedPage(_Page):
+class FlaggedPage(Page):
     """``count`` and ``page_size`` are in tasks; those of one object that are on the same page are put together."""
 
     results = FlaggedShape(many=True)

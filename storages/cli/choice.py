@@ -1,34 +1,46 @@
 """Which storage, and which run, the operator means; says what there is when it is none."""
 
+from argparse import ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db.models import QuerySet
 
 from config.crypto import DecryptionFailed
 from storages.backends import BACKENDS
 from storages.base import ExportStorage, ImportStorage, Storage
+from storages.fields import secret_names
 from storages.runs import Run
 from storages.status import runs_of
 
 USAGE = 2  # exit code
 SHOWN = 10  # storages named in a message
+LARGEST = 2**63 - 1  # of a number in the database
 
 
 def storage(name: str, *, export: bool = False) -> Storage:
     """The storage called ``7`` or ``s3/7``. Raises CommandError (2) if there is none, (1) if its secrets cannot be read."""
-    parent = ExportStorage if export else ImportStorage
-    kind, _, number = name.rpartition("/")
-    pk = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
-    matching = parent.objects.filter(pk=pk, type__in=[kind] if kind else BACKENDS)
     try:
-        found = matching.with_backend().select_related("project").first()
+        found = _only(_matching(name, export).with_backend().select_related("project"), name, export)
     except DecryptionFailed as error:
         raise CommandError(f"{name}: {error}") from error
-    if found is None:
-        raise CommandError(f"there is no {_word(export)} {name!r}; {_what_exists(parent, export)}", returncode=USAGE)
     made = found.concrete()
     made.project = found.project
     return made
+
+
+def without_secrets(name: str, *, export: bool = False) -> Storage:
+    """The same, as its parent model, for what needs no connection: no secret is read. Raises CommandError (2)."""
+    rows = _matching(name, export)
+    return _only(rows.defer(*secret_names(rows.model)), name, export)
+
+
+def number(text: str) -> int:
+    """A number from 1 that a database can hold, for argparse. Raises ArgumentTypeError."""
+    value = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+    if not 0 < value <= LARGEST:
+        raise ArgumentTypeError(f"{text[:40]!r} is no number from 1 to {LARGEST}")
+    return value
 
 
 def name_of(one: Storage) -> str:
@@ -38,7 +50,7 @@ def name_of(one: Storage) -> str:
 
 def run(of: Storage, pk: int) -> Run:
     """Raises CommandError (2) if the storage has no such run."""
-    found = runs_of(of).objects.filter(storage_id=of.pk, pk=pk).first() if pk < 2**63 else None
+    found = runs_of(of).objects.filter(storage_id=of.pk, pk=pk).first() if 0 < pk <= LARGEST else None
     if found is None:
         raise CommandError(f"{name_of(of)} has no run {pk}; 'storage runs {name_of(of)}' lists them", returncode=USAGE)
     return found
@@ -46,8 +58,8 @@ def run(of: Storage, pk: int) -> Run:
 
 def rows(*, project: int | None = None, export: bool = False) -> list[dict[str, Any]]:
     """Sources, or targets, as plain values; no secret is read."""
-    parent = ExportStorage if export else ImportStorage
-    found = parent.objects.select_related("run").order_by("id")
+    parent = _parent(export)
+    found = parent.objects.select_related("run").defer(*secret_names(parent)).order_by("id")
     return [
         {
             "storage": name_of(one),
@@ -60,6 +72,23 @@ def rows(*, project: int | None = None, export: bool = False) -> list[dict[str, 
         }
         for one in (found if project is None else found.filter(project_id=project))
     ]
+
+
+def _parent(export: bool) -> type[Storage]:
+    return ExportStorage if export else ImportStorage
+
+
+def _matching(name: str, export: bool) -> QuerySet:
+    kind, _, digits = name.rpartition("/")
+    pk = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else 0
+    return _parent(export).objects.filter(pk=pk, type__in=[kind] if kind else BACKENDS)
+
+
+def _only(rows: QuerySet, name: str, export: bool) -> Storage:
+    found = rows.first()
+    if found is None:
+        raise CommandError(f"there is no {_word(export)} {name!r}; {_what_exists(_parent(export), export)}", returncode=USAGE)
+    return found
 
 
 def _word(export: bool) -> str:

@@ -53,7 +53,7 @@ def here(run: Run, say: Say) -> dict[str, Any]:
     try:
         follow(run, say, expected=False)
     except Interrupted:
-        status.cancel(run, None)
+        jobs.cancel(run, None)
         say("stopping …")
     worker.join(LAST_BATCH)
     return printing.shape(run)

@@ -5,8 +5,8 @@ import os
 
 from storages.sync.row import Limits, mib
 
-TABLES = {".csv", ".tsv"}
-EXTENSIONS = {"", ".json", ".jsonl", ".ndjson", ".parquet", *TABLES}
+TABLES, LINES = {".csv", ".tsv"}, {".jsonl", ".ndjson"}
+EXTENSIONS = {"", ".json", ".parquet", *TABLES, *LINES}
 FILES = 'to label the files themselves, set the import method to "Files" (use_blob_urls=true)'
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 SCALARS = b'"-0123456789tfnNI'  # first bytes of a text, a number, true, false, null, NaN, Infinity

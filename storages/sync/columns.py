@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -115,6 +115,27 @@ class Columns:
             if size > self.limits.row_size:
                 return self.limits.row_refusal
         return ""
+
+
+def doubled(fields: Iterable[Any]) -> str:
+    """The first name that two of these Arrow fields share, or two fields of a struct below them; "" if there is none."""
+    from pyarrow import types
+
+    seen = set[str]()
+    for field in fields:
+        if field.name in seen:
+            return str(field.name)
+        seen.add(field.name)
+        kind = field.type
+        if types.is_map(kind):
+            inner = [kind.key_field, kind.item_field]
+        elif types.is_struct(kind):
+            inner = list(kind)
+        else:
+            inner = [kind.value_field] if types.is_nested(kind) and hasattr(kind, "value_field") else []
+        if name := doubled(inner):
+            return name
+    return ""
 
 
 def _in_microseconds(kind: Any) -> Any:

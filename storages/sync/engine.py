@@ -46,6 +46,14 @@ class Recipe:
     limits: Limits = Limits()
 
 
+class _Unreadable(Exception):
+    """An object, or the rest of it, cannot be had from the storage."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
+
+
 class Import:
     """One piece of work: pages go in, batches come out at the Sink; ``finish`` ends it.
 
@@ -85,12 +93,16 @@ class Import:
         count = 0
         for todo, body in self._fetched(todos):
             refused, place = todo.refused, todo.mark
-            for row in self._rows(todo, body):
-                if self._is_due():  # not behind a row that may be the last: a resumed run would read on behind the end
-                    self.batch.outcomes.append(Outcome(todo.item, todo.digest, refused, place, todo.fate))
-                    self.flush()
-                refused += not self._add_row(todo, row)
-                place = Mark(row.group, row.index + 1, row.offset)
+            try:
+                for row in self._rows(todo, body):
+                    if self._is_due():  # not behind a row that may be the last: a resumed run would read on behind the end
+                        self.batch.outcomes.append(Outcome(todo.item, todo.digest, refused, place, todo.fate))
+                        self.flush()
+                    refused += not self._add_row(todo, row)
+                    place = Mark(row.group, row.index + 1, row.offset)
+            except _Unreadable as problem:
+                self.batch.findings.append(problem.finding)
+                refused += 1
             self.batch.outcomes.append(Outcome(todo.item, todo.digest, refused, fate=todo.fate))
             count += 1
             if self._is_due():
@@ -109,11 +121,12 @@ class Import:
                 self.batch.drafts.append(Draft(todo.item, todo.digest, row.group, row.index, task, todo.fate))
                 self.batch.weight += self.recipe.weight_of(task)
                 return True
-        self.batch.findings.append(Finding(todo.item.key, row.index, "row", message))
+        place, code = (None, "format") if row.whole else (row.index, "row")
+        self.batch.findings.append(Finding(todo.item.key, place, code, message))
         return False
 
     def _rows(self, todo: Todo, body: bytes | StorageError | None) -> Iterator[read.Row]:
-        """The rows of an object; a failure that does not pass becomes the last, faulty row.
+        """The rows of an object. Raises _Unreadable for a failure that does not pass.
 
         Credentials that stop working end the run: reporting a million objects as unreadable would help nobody.
         """
@@ -133,10 +146,9 @@ class Import:
             except StorageError as error:
                 failures += 1
                 if not self.pace.forgives(error, failures):
-                    yield read.Row(
-                        mark.index, error=f"reading broke off: {error}" if mark.index else str(error), group=mark.group
-                    )
-                    return
+                    begun = mark != todo.mark
+                    message = f"reading broke off: {error}" if begun else str(error)
+                    raise _Unreadable(Finding(todo.item.key, mark.index if begun else None, error.code, message)) from error
                 problem = body = None
                 self.pace.wait()
 

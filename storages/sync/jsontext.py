@@ -7,6 +7,8 @@ from typing import Any
 
 from storages.sync.row import Limits
 
+NOT_UTF8 = "not UTF-8; save the file with this encoding"
+
 
 class Parser:
     """One reader's decoder. Values that JSON cannot hold (NaN, 1e999) are noted in ``faults``, so that parsing goes on.
@@ -41,7 +43,7 @@ class Parser:
         if isinstance(error, RecursionError):
             return self.limits.depth_refusal
         if isinstance(error, UnicodeDecodeError):
-            return "not UTF-8; save the file with this encoding"
+            return NOT_UTF8
         if str(error).startswith("Exceeds the limit"):  # int(): sys.set_int_max_str_digits
             return f"holds an integer of more than {sys.get_int_max_str_digits()} digits"
         if isinstance(error, json.JSONDecodeError):

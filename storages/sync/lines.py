@@ -7,6 +7,8 @@ import io
 import itertools
 from collections.abc import Iterator
 
+from storages.errors import Malformed
+from storages.sync.advice import nothing_in
 from storages.sync.jsontext import Parser
 from storages.sync.row import Limits, Mark, Row
 from storages.sync.source import CHUNK, Source
@@ -61,7 +63,8 @@ def _joined(parts: list[bytes], piece: bytes, size: int, limit: int) -> bytes | 
 def _single(parser: Parser, source: Source) -> Row | None:
     """The row of an object over several lines, or why it is none; None for JSON Lines. Consumes nothing.
 
-    What holds no line that is a value of its own is one object: its fault is said once, not for each of its lines.
+    What holds no line that is an object of its own is one value: its fault is said once, not for each of its lines.
+    Raises Malformed for one that begins like none.
     """
     limit = parser.limits.row_size
     head = source.peek(CHUNK)
@@ -74,12 +77,26 @@ def _single(parser: Parser, source: Source) -> Row | None:
     if source.failure:
         raise source.failure  # of which kind the object is remains open
     single = _parse(parser, 0, (body if len(body) <= limit else None, 0))
-    return None if single.error and any(_complete(parser, line) for line in io.BytesIO(body)) else single
+    if body[:1] == b"[" or (single.error and any(_complete(parser, line) for line in io.BytesIO(body))):
+        return None
+    if body[:1] != b"{":
+        raise Malformed(nothing_in(body))
+    return single
 
 
-def _complete(parser: Parser, line: bytes) -> bool:
-    """Whether the line holds one whole JSON object, if only one that is refused."""
-    if line.lstrip()[:1] != b"{":
+def is_array(source: Source, limits: Limits) -> bool:
+    """Whether what begins with "[" is an array over several lines, or all there is, not a line that holds a list."""
+    head = source.peek(CHUNK)
+    if b"\n" not in head:
+        head = source.peek(limits.row_size + 1)
+    first = head.split(b"\n", 1)[0]
+    alone = not source.peek(len(first) + CHUNK)[len(first) :].strip()
+    return alone or not _complete(Parser(limits), first, b"[")
+
+
+def _complete(parser: Parser, line: bytes, opening: bytes = b"{") -> bool:
+    """Whether the line holds one whole JSON object (array), if only one that is refused."""
+    if line.lstrip()[:1] != opening:
         return False
     try:
         text = line.decode("utf-8").strip(BLANKS)
@@ -103,4 +120,4 @@ def _parse(parser: Parser, index: int, line: Line) -> Row:
             error = parser.fault(value, text, start, end)
     except (ValueError, RecursionError) as failure:
         error = parser.reason(failure)
-    return Row(index, error=error, offset=offset) if error else _row(Row, (index, value, "", 0, offset))
+    return Row(index, error=error, offset=offset) if error else _row(Row, (index, value, "", 0, offset, False))

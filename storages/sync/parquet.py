@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from storages.errors import Malformed, StorageError
 from storages.sync import footer
-from storages.sync.columns import Columns
+from storages.sync.columns import Columns, doubled
 from storages.sync.row import Limits, Mark, Row, mib
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def rows(file: Any, limits: Limits, mark: Mark) -> Iterator[Row]:
     footer.check_size(file, limits)
     try:
         metadata = parquet.read_metadata(file)
+        if name := doubled(metadata.schema.to_arrow_schema()):
+            raise Malformed(f"the file names the column {name[:80]!r} twice; give each column a name of its own")
         faults = {group: footer.fault(metadata, group) for group in range(mark.group, metadata.num_row_groups)}
         kinds = footer.strings(metadata, [group for group, fault in faults.items() if not fault])
         source = _opened(file, metadata, kinds)
@@ -85,7 +87,7 @@ def _group(source: Any, group: int, start: int, size: int, limits: Limits) -> It
             skipped = min(max(start - index, 0), batch.num_rows)
             index += skipped
             for value, error in Columns(batch.slice(skipped), limits).rows():
-                yield Row(index, error=error, group=group) if error else _row(Row, (index, value, "", group, 0))
+                yield Row(index, error=error, group=group) if error else _row(Row, (index, value, "", group, 0, False))
                 index += 1
     except StorageError:
         raise

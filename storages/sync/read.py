@@ -13,7 +13,7 @@ from typing import Any
 from storages.client import Client, ObjectInfo
 from storages.errors import Malformed
 from storages.sync import array, footer, inflate, lines, parquet, ranged, table
-from storages.sync.advice import TABLES, extension, nothing_in, refusal
+from storages.sync.advice import LINES, TABLES, UTF_16, extension, nothing_in, refusal
 from storages.sync.row import MIB, START, Limits, Mark, Row, mib
 from storages.sync.source import Source
 
@@ -40,7 +40,7 @@ def rows(client: Client, item: ObjectInfo, limits: Limits, *, body: bytes | None
             for last in reading.rows():
                 yield last
         except Malformed as error:
-            yield Row(last.index + 1, error=str(error), group=last.group)
+            yield Row(last.index + 1, error=str(error), group=last.group, whole=mark == START and last.index < 0)
 
 
 class _Reading:
@@ -71,12 +71,14 @@ class _Reading:
     def _texts(self, source: Source, *, packed: bool = False) -> Iterator[Row]:
         source.skip_bom()
         kind = extension(self.info.key)
-        if kind in TABLES and (head := source.peek(LOOK).lstrip()) and head[:1] not in b"[{":
+        if kind in TABLES and (head := source.peek(LOOK)[:LOOK]).strip() and table.is_header(head):
             return table.rows(source, self.limits, self.mark, tabs=kind == ".tsv")
         first = source.skip_blanks()
-        if first == b"[":
+        if not first or b"\0" in (head := source.peek(4)[:4]) or head.startswith(UTF_16):
+            raise Malformed(nothing_in(source.peek(LOOK)))
+        if first == b"[" and (kind not in LINES or lines.is_array(source, self.limits)):
             return array.rows(source.read, self.limits, self.mark)
-        if first == b"{" and source.peek(2)[1:2] != b"\0":
+        if first == b"{" or kind in LINES:
             return lines.rows(source, self.limits, self.mark, packed=packed)
         raise Malformed(nothing_in(source.peek(LOOK)))
 

@@ -13,6 +13,7 @@ class Row(NamedTuple):
     """``index`` counts rows from 0 (inside ``group`` for Parquet), blank lines left out; ``error``: why there is no value.
 
     ``offset``: the byte of the object behind this row, where reading can go on; 0 where the format cannot be entered there.
+    ``whole``: the error is the object's, not that of its first row.
     """
 
     index: int
@@ -20,6 +21,7 @@ class Row(NamedTuple):
     error: str = ""
     group: int = 0
     offset: int = 0
+    whole: bool = False
 
 
 class Mark(NamedTuple):

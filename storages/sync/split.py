@@ -6,6 +6,7 @@ from storages.client import Client, Span
 
 FIRST, BASE = 0x20, 95  # the printable characters of ASCII, as digits of a fraction
 DIGITS = 12  # characters behind the common prefix that take part
+LAST = 0x10FFFF  # the greatest code point
 STEPS = 6  # halvings when the end of the keys is looked for
 
 
@@ -31,7 +32,9 @@ def _end(client: Client, low: str, prefix: str) -> str | None:
     """A text behind the last key, and not far behind it; None if nothing lies behind ``low``'s neighbours."""
     inside, outside = "", ""
     for length in range(len(prefix), len(client.root), -1):
-        bound = prefix[: length - 1] + chr(ord(prefix[length - 1]) + 1)
+        if (following := ord(prefix[length - 1]) + 1) > LAST or 0xD800 <= following <= 0xDFFF:
+            continue  # no such character
+        bound = prefix[: length - 1] + chr(following)
         if _any_behind(client, bound, ""):
             inside = bound
         else:

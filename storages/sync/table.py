@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from storages.sync.source import CHUNK, Source
 
 SNIFFED = 64 * 1024  # bytes that the delimiter is looked for in
 QUOTED = re.compile(rb'"[^"]*"')
+OBJECT = re.compile(rb'\s*(\[\s*)?\{\s*("([^"\\]|\\.)*"\s*:|\})')  # how an object begins, or an array of them
 _row = tuple.__new__  # a NamedTuple's own constructor takes twice the time
 
 csv.field_size_limit(2**31 - 1)  # one number for the whole process; _Feed bounds each row by the limit of its own run
@@ -60,7 +62,7 @@ def rows(source: Source, limits: Limits, mark: Mark, *, tabs: bool) -> Iterator[
                     if len(values) != width or feed.odd or feed.open >= suspect:
                         yield _checked(index, header, values, limits)
                     else:
-                        yield _row(Row, (index, dict(zip(header, values, strict=True)), "", 0, 0))
+                        yield _row(Row, (index, dict(zip(header, values, strict=True)), "", 0, 0, False))
                 feed.open = 0
                 index += 1
             return
@@ -69,6 +71,20 @@ def rows(source: Source, limits: Limits, mark: Mark, *, tabs: bool) -> Iterator[
                 yield Row(index, error=f"line {reader.line_num} is not valid CSV: {error}")
             feed.open = 0
             index += 1
+
+
+def is_header(head: bytes) -> bool:
+    """Whether an object that begins with ``head`` is a table, not JSON: column names may begin with a bracket, too."""
+    if head.lstrip()[:1] not in (b"[", b"{"):
+        return True
+    if OBJECT.match(head):
+        return False
+    text = head.decode("utf-8", errors="replace").lstrip()
+    try:
+        end = json.JSONDecoder().raw_decode(text)[1]
+    except (ValueError, RecursionError):
+        return True
+    return text[end:].lstrip(" \t\r")[:1] not in ("", "\n")
 
 
 def sniffed(head: bytes) -> str:

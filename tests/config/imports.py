@@ -96,9 +96,9 @@ RULES = (
         APPS,
         never_eagerly(*SOCKETS),
         # budget.py and watchdog.py end connections and make none; config/ports.py: loopback ports of our own processes
-        # heads.py and sockets.py are parts of the egress guard
+        # sockets.py is a part of the egress guard
         exempt=(
-            *("storages/egress.py", "storages/heads.py", "storages/sockets.py"),
+            *("storages/egress.py", "storages/sockets.py"),
             *("storages/budget.py", "storages/watchdog.py", "config/ports.py"),
         ),
     ),

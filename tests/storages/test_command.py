@@ -64,7 +64,7 @@ def process():
         url = f"{head.rpartition('/')[0]}/{name}?{query}"
     started: list[subprocess.Popen] = []
 
-    def start(*arguments: object, **options: object) -> subprocess.Popen:
+    def start(*arguments: object, url: str = url, **options: object) -> subprocess.Popen:
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "storage", *map(str, arguments)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
         started.append(subprocess.Popen(command, env=os.environ | {"DATABASE_URL": url, "LOG_LEVEL": "ERROR"}, **pipes))
@@ -154,7 +154,11 @@ def test_a_storage_that_cannot_be_reached_leaves_a_failed_run_and_1(source, s3):
     s3.add_identity(s3.access_key, s3.secret_key, allow=[])
     _, err, code = tell("sync", source, "--here")
     assert code == 1 and "may not list" in err and s3.secret_key not in err
-    assert ImportRun.objects.get().error_code == "no_permission"
+    run = ImportRun.objects.get()
+    assert (run.error_code, run.trigger) == ("no_permission", "command")
+    out, _, code = tell("sync", source, "--here", "--json")
+    told = json.loads(out)
+    assert (code, told["state"], told["trigger"], set(told)) == (1, "failed", "command", KEYS) and told["id"] > run.pk
 
 
 def test_a_run_is_followed_while_a_worker_does_it(source, work):

@@ -129,6 +129,26 @@ def test_vanished_objects_are_told_with_what_the_policy_would_do(s3, s3_settings
     assert sync("s3", pk)["status"] == "failed" and Task.objects.count() == 16
 
 
+def test_annotated_tasks_of_vanished_objects_do_not_count_against_the_cap(s3, s3_settings, create, sync, drawn, api):
+    for number in range(10):
+        s3.put("data", f"{number}.json", b'{"image": "a"}')
+    pk = create("s3", s3_settings, vanished_policy="delete", vanished_cap=10)["id"]
+    sync("s3", pk)
+    tasks = Task.objects.filter(project_id=s3_settings["project"]).order_by("pk")
+    for key in ("3.json", "7.json"):
+        s3.delete("data", key)
+    assert drawn(pk)["vanished"]["would"] == "blocked by the cap"
+    gone = ImportLink.objects.get(storage_id=pk, key="3.json").task_id
+    api.post(f"/api/tasks/{gone}/annotations/", {"result": []})
+    assert (drawn(pk)["vanished"]["tasks"], drawn(pk)["vanished"]["would"]) == (2, "deleted")
+    other = ImportLink.objects.get(storage_id=pk, key="7.json").task_id
+    api.post(f"/api/tasks/{other}/annotations/", {"result": []})
+    api.patch(f"/api/storages/s3/{pk}", {"vanished_cap": 1})
+    assert drawn(pk)["vanished"]["would"] == "flagged", "none of them may be deleted"
+    assert sync("s3", pk)["status"] == "completed" and tasks.count() == 10
+    assert ImportLink.objects.filter(storage_id=pk, flag="vanished").count() == 2
+
+
 def test_an_object_outside_of_changed_settings_has_not_vanished(s3, s3_settings, create, sync, drawn, api):
     for key in ("a/1.png", "a/b/2.png", "a/3.jpg", "c/4.png"):
         s3.put("data", key, b"x")

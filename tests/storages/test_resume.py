@@ -190,3 +190,43 @@ def test_a_page_of_files_that_was_not_finished_is_gone_through_again(s3, s3_sett
     assert (run.state, run.listed, run.settled, run.changed, run.failed) == ("completed", 6, 6, 6, 0)
     assert (run.created, Task.objects.count(), Task.objects.filter(data__image="new").count()) == (6, 12, 6)
     assert set(ObjectState.objects.values_list("state", flat=True)) == {"done"}
+
+
+def test_a_listing_that_cannot_be_entered_anywhere_begins_anew_after_a_cancel(
+    create, documents, project, monkeypatch, small_batches
+):
+    for number in range(2500):
+        (documents / f"{number:04}.png").write_bytes(b"x")
+    settings = {"project": project.pk, "path": str(documents), "use_blob_urls": True}
+    pk = create("localfiles", settings)["id"]
+    run = importing.begin(ImportStorage.objects.get(pk=pk), None, "api")
+    with monkeypatch.context() as patched:
+        stop_after(patched, 1, lambda store: status.cancel(store.run, None))
+        jobs.run_import(run.pk)
+    again = importing.begin(ImportStorage.objects.get(pk=pk), None, "api")
+    jobs.run_import(again.pk)
+    again.refresh_from_db()
+    assert (again.state, again.listed, Task.objects.count()) == ("completed", 2500, 2500)
+
+
+def test_a_retry_waits_for_a_storage_that_asks_to_slow_down(s3, s3_settings, create, sync, work):
+    s3.put("data", "bad.json", b"{")
+    pk = create("s3", s3_settings)["id"]
+    sync("s3", pk)
+    s3.put("data", "bad.json", b'{"image": "good"}')
+    s3.fail_next(6, status=503, match="bad.json")
+    run = jobs.start_retry(ImportStorage.objects.get(pk=pk))
+    work()
+    run.refresh_from_db()
+    assert (run.state, run.created, run.failed) == ("completed", 1, 0)
+
+
+def test_a_secret_that_no_key_opens_ends_its_own_run_and_nothing_else(s3, s3_settings, create, api, tick):
+    pk = create("s3", s3_settings, webhook_url="http://127.0.0.1:9/", webhook_secret="x")["id"]
+    run = importing.begin(ImportStorage.objects.get(pk=pk), None, "api")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE storages_importstorage SET webhook_secret = 'broken'")
+    ImportRun.objects.update(queued_at="2026-01-01T00:00Z")
+    tick()
+    run.refresh_from_db()
+    assert (run.state, run.error_code) == ("failed", "decryption")

@@ -115,6 +115,9 @@ def test_the_openapi_document_describes_every_route_of_runs_without_a_warning():
     call_command("spectacular", format="openapi-json", validate=True, fail_on_warn=True, stdout=out)
     paths = json.loads(out.getvalue())["paths"]
     base = "/api/storages{}/{{type}}/{{id}}"
+    triggers = json.loads(out.getvalue())["components"]["schemas"]["RunShape"]["properties"]["trigger"]["description"]
+    assert all(name in triggers.partition(";")[0] for name in ("api", "create", "command", "schedule"))
+    assert "retry" not in triggers.partition(";")[0], "a retry over the API is an 'api' run whose kind is 'retry'"
     both = {"/runs", "/runs/{run}", "/runs/{run}/issues", "/runs/{run}/cancel", "/cancel"}
     wanted = {base.format("") + tail for tail in both | {"/runs/{run}/retry", "/retry", "/flagged"}}
     wanted |= {base.format("/export") + tail for tail in both}

@@ -45,6 +45,8 @@ def test_an_interval_is_counted_from_now_in_whole_minutes(schedule: str, minutes
         ("*/5 * * * * *", "seconds"), ("60 * * * *", "out of range"), ("0 24 * * *", "out of range"), ("*/0 * * * *", "out of"),
         ("0 0 30 2 *", "never comes"), ("0 0 31 4,6,9,11 *", "never comes"), ("R R * * *", "'R'"), ("H 3 * * *", "'H'"),
         ("0 3 * * FOO", "'FOO'"), ("0 3 * * ?", "is no schedule"), ("a" * 128, "is no schedule"), ("1,,2 * * * *", "misspelled"),
+        ("1-0 * * * *", "backwards"), ("59-5 * * * *", "backwards"), ("0 0-3,22-5 * * *", "'22-5' counts backwards"),
+        ("*/61 * * * *", "only 60 values"), ("0 */25 * * *", "only 24"), ("0 0 1-9/32 * *", "only 31"),
     ],
 )  # fmt: skip
 def test_what_is_no_schedule_is_refused_in_words(schedule: str, words: str) -> None:
@@ -97,12 +99,41 @@ def test_any_text_has_a_later_time_or_is_refused(text: str) -> None:
         ),
         ("every 1 hours", BERLIN, "2026-10-25T01:30+02:00", ["25. 02:30 +0200", "25. 02:30 +0100", "25. 03:30 +0100"]),
         ("every 1 hours", BERLIN, "2026-03-29T00:30+01:00", ["29. 01:30 +0100", "29. 03:30 +0200"]),
+        # the clock goes from 02:00 to 02:30: what was moved out of the gap may come after what stands behind it
+        ("10,35 2 * * *", "Australia/Lord_Howe", "2026-10-04T01:50+10:30", ["04. 02:35 +1100", "04. 02:40 +1100", "05. 02:10 +1100"]),
         # a zone whose clock changes by half an hour
         ("*/15 * * * *", "Australia/Lord_Howe", "2026-04-05T01:50+11:00", ["05. 01:30 +1030", "05. 01:45 +1030", "05. 02:00 +1030"]),
     ],
 )  # fmt: skip
 def test_cron_follows_the_clock_of_its_zone(schedule: str, zone: str, start: str, expected: list[str]) -> None:
     assert walk(schedule, zone, start, len(expected)) == expected
+
+
+@pytest.mark.parametrize("minutes", [5, 7, 20])
+@pytest.mark.parametrize(
+    ("zone", "day", "hour"),
+    [
+        (BERLIN, "2026-03-29", 2), (BERLIN, "2026-03-29", 3), ("America/New_York", "2026-03-08", 2),
+        ("Australia/Lord_Howe", "2026-10-04", 2), ("America/Santiago", "2026-09-06", 0), ("Africa/Cairo", "2026-04-24", 0),
+    ],
+)  # fmt: skip
+def test_nothing_is_lost_or_doubled_in_the_hour_that_a_clock_skips(zone: str, day: str, hour: int, minutes: int) -> None:
+    place, start = ZoneInfo(zone), datetime.fromisoformat(day)
+    read = [start.replace(hour=hour, minute=minute, tzinfo=place) for minute in range(0, 60, minutes)]
+    wanted = sorted({time.astimezone(UTC) for time in read})  # PEP 495: a reading in a gap means as much later as it is wide
+    time, found = start.replace(tzinfo=place) - timedelta(hours=2), []
+    for _ in wanted:
+        time = next_time(f"*/{minutes} {hour} * * *", zone, time, seed=1)
+        found.append(time.replace(second=0))
+    assert found == wanted
+    assert next_time(f"*/{minutes} {hour} * * *", zone, time, seed=1) > start.replace(hour=20, tzinfo=place)
+
+
+@pytest.mark.parametrize(
+    "schedule", ["0 9 * * SAT-SUN", "0 9 * * FRI-MON", "*/60 * * * *", "0-59/15 0-23 1-31 1-12 0-7", "5-5 * * * *"]
+)
+def test_what_looks_odd_but_means_something_is_taken(schedule: str) -> None:
+    check(schedule, "UTC")
 
 
 def test_an_interval_does_not_drift_by_jitter_or_late_starts() -> None:

@@ -1,5 +1,6 @@
 """Objects that change, vanish or get another name after they were imported: what each policy does, and what it never does."""
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -250,3 +251,80 @@ def test_a_new_title_or_secret_does_not_end_a_sync(bucket, api, s3):
     jobs.run_import(run.pk)
     run.refresh_from_db()
     assert run.state == "completed"
+
+
+def test_an_object_that_is_back_with_another_content_is_not_marked_as_vanished_any_more(bucket, sync, s3):
+    storage = bucket(files=True, vanished_policy="flag")
+    s3.delete("data", "3.png")
+    sync("s3", storage["id"])
+    s3.put("data", "3.png", b"other")
+    sync("s3", storage["id"])
+    assert flags() == {} and counters("changed") == (1,)
+
+
+def test_annotated_tasks_do_not_count_towards_the_cap(bucket, sync, s3):
+    storage = bucket(files=True, vanished_policy="delete")
+    for number in range(5):
+        task = ImportLink.objects.get(key=f"{number}.png").task
+        Annotation.objects.create(task=task, project=task.project, result=[])
+        s3.delete("data", f"{number}.png")
+    assert sync("s3", storage["id"])["status"] == "completed" and Task.objects.count() == 10
+
+
+def test_second_thoughts_about_deleting_come_in_time(bucket, s3, api):
+    storage = bucket(files=True, vanished_policy="delete", vanished_cap=100)
+    for number in range(5):
+        s3.delete("data", f"{number}.png")
+    run = importing.begin(ImportStorage.objects.get(pk=storage["id"]), None, "api")
+    loaded = ImportRun.objects.select_related("storage__project").get(pk=run.pk)
+    api.patch(f"/api/storages/s3/{storage['id']}", {"vanished_policy": "keep"})
+    importing.work(loaded, lambda: None)
+    assert Task.objects.count() == 10 and counters("vanished") == (5,)
+
+
+def test_a_file_that_never_gave_a_task_has_not_changed_when_it_is_mended(s3, s3_settings, create, sync):
+    s3.put("data", "a.json", b"{")
+    storage = create("s3", s3_settings, changed_policy="flag")
+    sync("s3", storage["id"])
+    s3.put("data", "a.json", b'{"image": "mended"}')
+    sync("s3", storage["id"])
+    assert counters("created", "changed") == (1, 0) and flags() == {}
+
+
+def test_files_of_the_same_time_and_size_are_not_taken_for_one_another(create, sync, documents, project):
+    """An archive that was unpacked gives all its files one time."""
+    for name in "abcd":
+        (documents / f"{name}.png").write_bytes(name.encode() * 9)
+        os.utime(documents / f"{name}.png", (315_532_800, 315_532_800))
+    settings = {"project": project.pk, "path": str(documents), "use_blob_urls": True, "renamed_policy": "follow"}
+    storage = create("localfiles", settings)
+    sync("localfiles", storage["id"])
+    (documents / "a.png").rename(documents / "z.png")
+    sync("localfiles", storage["id"])
+    assert counters("renamed", "created", "vanished") == (0, 1, 1)
+
+
+def test_a_renamed_local_file_keeps_its_task(create, sync, documents, project):
+    for name in "ab":
+        (documents / f"{name}.png").write_bytes(name.encode() * 9)
+    settings = {"project": project.pk, "path": str(documents), "use_blob_urls": True, "renamed_policy": "follow"}
+    storage = create("localfiles", settings)
+    sync("localfiles", storage["id"])
+    (documents / "a.png").rename(documents / "z.png")
+    sync("localfiles", storage["id"])
+    assert counters("renamed", "created", "vanished") == (1, 0, 0)
+
+
+def test_a_new_name_is_set_aside_once_although_its_folder_is_listed_twice(create, sync, documents, project, monkeypatch):
+    monkeypatch.setattr("storages.splitting.PAGES", 2)
+    settings = {"project": project.pk, "path": str(documents), "use_blob_urls": True, "recursive_scan": True}
+    for folder in ("one", "two"):
+        (documents / folder).mkdir()
+        (documents / folder / "first.png").write_bytes(b"x")
+    storage = create("localfiles", settings, renamed_policy="follow")
+    sync("localfiles", storage["id"])
+    for number in range(4500):
+        (documents / "one" / f"{number}.png").write_bytes(b"y")
+    done = sync("localfiles", storage["id"])
+    assert (done["status"], done["last_sync_count"], *counters("listed", "settled")) == ("completed", 4500, 4502, 4502)
+    assert newest().requests < 30

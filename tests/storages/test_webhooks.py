@@ -170,21 +170,39 @@ def test_an_attempt_is_not_made_before_its_time(receiver, run) -> None:
     assert webhooks.waiting(ImportRun, timezone.now() + timedelta(seconds=11)) == [run.pk]
 
 
-def test_two_workers_never_make_the_same_attempt(receiver, run) -> None:
+class Clocks:
+    """Stands for django.utils.timezone: each thread's clock is ahead by ``here.ahead`` seconds."""
+
+    here = threading.local()
+
+    def now(self) -> datetime:
+        return timezone.now() + timedelta(seconds=getattr(self.here, "ahead", 0))
+
+
+@pytest.mark.parametrize("ahead", [0, 15], ids=["equal clocks", "each clock ahead of the one before by more than a pause"])
+def test_two_workers_never_make_the_same_attempt(receiver, run, monkeypatch, ahead: int) -> None:
+    monkeypatch.setattr(webhooks, "timezone", Clocks())
     receiver.plan = [Response(500)] * 4
     everybody_read = threading.Barrier(4)
+    claimed = [threading.Event() for _ in range(4)]  # one after the other, or the clocks would decide nothing
 
-    def meet(execute: Callable, sql: str, *rest: object) -> object:
-        if sql.startswith("UPDATE"):
+    def call(number: int) -> None:
+        def meet(execute: Callable, sql: str, *rest: object) -> object:
+            if not sql.startswith("UPDATE") or claimed[number].is_set():
+                return execute(sql, *rest)
             everybody_read.wait(10)
-        return execute(sql, *rest)
+            assert number == 0 or claimed[number - 1].wait(10)
+            try:
+                return execute(sql, *rest)
+            finally:
+                claimed[number].set()
 
-    def call() -> None:
+        Clocks.here.ahead = number * ahead
         with connection.execute_wrapper(meet):
             webhooks.deliver(ImportRun, run.pk)
         connection.close()
 
-    threads = [threading.Thread(target=call) for _ in range(4)]
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -4,11 +4,19 @@ import json
 
 import pytest
 
+from projects.label_config import parse
 from tasks.authors import Authors
 from tasks.validation import RowInvalid, check_data_keys, parse_row
 from tests.tasks.conftest import RESULT
 
-CONFIG = {"kind": {"type": "Choices"}}
+CONFIG = parse(
+    """<View><Image name="image" value="$image"/><Text name="text" value="$text"/>
+    <Choices name="kind" toName="image"><Choice value="cat"/><Choice value="big dog" alias="dog"/></Choices>
+    <RectangleLabels name="box" toName="image"><Label value="car"/></RectangleLabels>
+    <Choices name="open" toName="text" value="$options"><Choice value="one"/></Choices>
+    <Taxonomy name="tree" toName="text"><Choice value="a"><Choice value="b"/></Choice></Taxonomy>
+    <Magic name="magic" toName="text,image"/></View>"""
+)
 
 
 @pytest.fixture
@@ -21,7 +29,7 @@ def authors(alice, bob, charlie) -> Authors:
 )
 def test_bare_and_wrapped_elements_give_the_same_data(authors, element):
     draft = parse_row(element, authors, CONFIG)
-    assert draft.data["image"] == "a" and draft.allow_skip is True and draft.annotations == [] == draft.predictions
+    assert draft.data["image"] == "a" and draft.allow_skip is True and not draft.annotations and not draft.predictions
     assert json.loads(draft.data_text) == draft.data
 
 
@@ -121,6 +129,59 @@ def test_the_letters_backslash_u0000_are_no_nul_character(authors):
 
 def test_predictions_are_not_checked_against_an_empty_config(authors):
     assert parse_row({"data": {}, "predictions": [{"result": [{"from_name": "any"}]}]}, authors, {}).predictions
+
+
+def _region(**members) -> dict:
+    return {"from_name": "kind", "to_name": "image", "type": "choices", "value": {"choices": ["cat"]}, **members}
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        _region(),
+        _region(value={"choices": ["dog", "big dog"]}, id="a", score=0.5),
+        _region(value={}),
+        _region(type="Choices"),
+        _region(from_name="box", type="rectanglelabels", value={"x": 1, "rectanglelabels": ["car"]}),
+        _region(from_name="open", to_name="text", value={"choices": ["anything"]}),
+        _region(from_name="tree", to_name="text", type="taxonomy", value={"taxonomy": [["a", "b"], ["a"]]}),
+        _region(from_name="magic", type="spell", value={"magic": ["x"]}),
+        {"type": "relation", "from_id": "a", "to_id": "b", "direction": "right"},
+    ],
+)
+def test_predictions_that_fit_the_label_config_pass(authors, region):
+    assert parse_row({"data": {}, "predictions": [{"result": [region]}]}, authors, CONFIG).predictions[0].result == [region]
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        ({}, r"predictions\[0\]\.result must be a list of regions, this is an object"),
+        ("x", "must be a list of regions"),
+        ([_region(), 5], r"predictions\[0\]\.result\[1\] must be an object, this is a number"),
+        ([_region(from_name=None)], r"result\[0\]\.from_name \(missing\) is no control tag"),
+        ([_region(to_name="text")], r"result\[0\]\.to_name 'text' is not what 'kind' labels \(image\)"),
+        ([_region(to_name=None)], r"to_name \(missing\)"),
+        ([_region(to_name=["image"])], "to_name"),
+        ([_region(type="rectanglelabels")], r"result\[0\]\.type 'rectanglelabels' does not fit 'kind', whose type is 'choices'"),
+        ([_region(type=None)], r"type \(missing\)"),
+        ([_region(value=["cat"])], r"result\[0\]\.value must be an object, this is a list"),
+        ([_region(value={"choices": ["cat", "cow"]})], r"value\.choices 'cow' is not listed by 'kind' \(it has cat, dog\)"),
+        ([_region(value={"choices": "cow"})], "'cow' is not listed"),
+        ([_region(from_name="tree", to_name="text", type="taxonomy", value={"taxonomy": [["a", "c"]]})], "'c' is not listed"),
+    ],
+)
+def test_predictions_that_do_not_fit_the_label_config_are_refused(authors, result, reason):
+    with pytest.raises(RowInvalid, match=reason):
+        parse_row({"data": {}, "predictions": [{"result": result}]}, authors, CONFIG)
+
+
+def test_a_drafts_weight_is_that_of_its_data_annotations_and_predictions(authors):
+    bare = parse_row({"data": {"a": "x" * 100}}, authors)
+    assert bare.weight == len(bare.data_text) > 100
+    for name in ("annotations", "predictions"):
+        heavy = parse_row({"data": {"a": "x" * 100}, name: [{"result": ["y" * 1000]}] * 3}, authors)
+        assert bare.weight + 3000 < heavy.weight < bare.weight + 3100
 
 
 @pytest.mark.parametrize(("data", "keys"), [({"image": 1, "extra": 2}, ["image"]), ({"$undefined$": "u"}, ["image"]), ({}, [])])

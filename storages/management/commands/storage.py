@@ -9,18 +9,18 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from config.crypto import DecryptionFailed
 from storages import jobs, status
 from storages.api.diagnosis import diagnose
 from storages.api.plan import plan
 from storages.api.run_shapes import columns
 from storages.base import Storage
 from storages.cli import choice, following, printing
+from storages.cli.failures import FAILED, in_one_line
 from storages.errors import StorageError, Throttled
 from storages.links import ObjectState
 from storages.runs import Run, State
 
-FAILED, STOPPED = 1, 130  # exit codes
+STOPPED = 130  # exit code
 LATEST = 20  # rows shown of runs and issues
 
 
@@ -41,23 +41,22 @@ class Command(BaseCommand):
                 sub.add_argument("--export", action="store_true", help="targets instead of sources")
             if verb in ("sync", "retry"):
                 sub.add_argument("--here", action="store_true", help="do the work in this process, with no queue or worker")
-        verbs.choices["list"].add_argument("--project", type=int, help="only of this project")
+        verbs.choices["list"].add_argument("--project", type=choice.number, help="only of this project")
         verbs.choices["runs"].add_argument("--issues", type=int, metavar="RUN", help="what could not be dealt with in that run")
-        verbs.choices["runs"].add_argument("--limit", type=int, default=LATEST, help=f"rows, default {LATEST}")
+        verbs.choices["runs"].add_argument("--limit", type=choice.number, default=LATEST, help=f"rows, default {LATEST}")
 
     def handle(self, *args: object, verb: str, **options: Any) -> None:
         self.json = options["json"]
-        try:
+        with in_one_line(self.stdout):
             if verb == "list":
                 return self.overview(options["project"], options["export"])
-            one = choice.storage(options["storage"], export=options.get("export", False))
+            named = choice.storage if verb in ("validate", "plan", "sync", "retry") else choice.without_secrets
+            one = named(options["storage"], export=options.get("export", False))
             if verb in ("sync", "retry"):
                 return self.start(one, here=options["here"], retry=verb == "retry")
             if verb == "runs":
-                return self.runs(one, options["issues"], max(options["limit"], 1))
+                return self.runs(one, options["issues"], options["limit"])
             return getattr(self, verb)(one)
-        except (StorageError, DecryptionFailed) as error:
-            raise CommandError(printing.line(error), returncode=FAILED) from error
 
     def overview(self, project: int | None, export: bool) -> None:
         rows = choice.rows(project=project, export=export)
@@ -118,7 +117,9 @@ class Command(BaseCommand):
         except Throttled:
             pass  # the container is there
         except StorageError as error:
-            jobs.record_failure(one, None, error)
+            run = jobs.record_failure(one, None, error, trigger=following.TRIGGER)
+            if run is not None and self.json:
+                printing.document(self.stdout, printing.shape(run))
             raise
 
     def finish(self, told: dict[str, Any]) -> None:
@@ -159,7 +160,7 @@ class Command(BaseCommand):
 
     def cancel(self, one: Storage) -> None:
         run = status.runs_of(one).objects.filter(storage_id=one.pk).first()
-        if run is None or not status.cancel(run, None):
+        if run is None or not jobs.cancel(run, None):
             raise CommandError(f"no sync of {choice.name_of(one)} is queued or running", returncode=FAILED)
         told = printing.shape(run)
         return printing.document(self.stdout, told) if self.json else self.stdout.write(printing.summary(told))

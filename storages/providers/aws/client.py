@@ -17,7 +17,7 @@ class S3Client(HTTPClient):
     """One bucket, reached with one identity."""
 
     scheme = "s3"
-    capabilities = Capabilities(presign=True, ranges=True, subfolders=True)
+    capabilities = Capabilities(presign=True, ranges=True, subfolders=True, content_versions=True)
     service, credential = "S3", "access key, secret key and session token"
     settings = "bucket, region_name and s3_endpoint"
     codes, host_field = s3.ERROR_CODES, "s3_endpoint"

@@ -66,7 +66,8 @@ def test_arbitrary_bytes_raise_nothing_and_end_in_an_error_or_in_rows(head, tail
         (b'[{"a": 1}] junk', 1, "something follows"),
         (b'[{"a": 1}, tru]', 1, "not valid JSON"),
         (b'[{"a": "\xff"}]', 0, "not UTF-8"),
-        (b"[,]", 0, "not valid JSON"),
+        (b"[]]", 0, "something follows"),
+        (b"[1, }, 2]", 1, "breaks off"),
         (b"[1,]", 1, "not valid JSON"),
         (b"[", 0, "not valid JSON"),
         (b"[NaN]", 0, "NaN"),
@@ -90,6 +91,9 @@ def test_a_fault_is_the_last_row_and_says_what_is_wrong(body, good, said):
         (b'{"a": NaN}', "NaN is not JSON"),
         (b'{"a": -Infinity}', "-Infinity is not JSON"),
         (b'{"a": 1e999}', "too large a number"),
+        (b'{"a": 1, "b": oops}', "not valid JSON"),
+        (b'{"a": "\xe9"}', "not UTF-8"),
+        (b'{"a": "\xe9", "b": [1, {"c": "}]"}, oops]}', "not "),
         (b'{"a": ' + b"9" * 5000 + b"}", "more than 4300 digits"),
         (DEEP, "SYNC_MAX_JSON_DEPTH"),
         (b'{"a": ' + b"[" * 100 + b"]" * 100 + b"}", "SYNC_MAX_JSON_DEPTH"),
@@ -103,6 +107,38 @@ def test_a_refused_row_hides_no_neighbour(bad, said, form, step):
     found = rows(body, step=step, row_size=1 << 20)
     assert [(row.index, row.value) for row in found] == [(0, {"a": 1}), (1, found[1].value), (2, {"a": "]"})]
     assert [bool(row.error) for row in found] == [False, True, False] and said in found[1].error
+
+
+@pytest.mark.parametrize("bad", [b"oops", b'{"a" 1}', b'"\xe9"', b"'a'", b'{"a": [1,, 2]}', b"", b"\xe9"])
+@pytest.mark.parametrize("step", [3, 1 << 20])
+def test_an_element_that_is_no_json_is_refused_with_its_number_and_the_rest_is_read(bad, step):
+    good = ",".join(json.dumps({"a": "é" + "x" * 30, "n": number}, ensure_ascii=False) for number in range(50)).encode()
+    found = rows(b"[" + good + b"," + bad + b"," + good + b"]", step=step)
+    assert [row.index for row in found] == list(range(101)) and [row.index for row in found if row.error] == [50]
+    assert [row.value["n"] for row in found if not row.error] == [*range(50), *range(50)]
+
+
+def test_escaped_halves_of_pairs_are_no_bad_bytes():
+    assert [row.error for row in rows(b'["\xe9", "\\ud83d\\ude00", "\\ud83d"]')] == [rows(b'["\xe9"]')[0].error, "", ""]
+
+
+@pytest.mark.parametrize("first", [b"5", b"null", b'"text"', b"oops", b"[]", b"[1]", b"[NaN]", b"\xe9", b"{oops}"])
+@pytest.mark.parametrize("name", ["t.jsonl", "t.ndjson", "t.jsonl.gz"])
+def test_the_first_line_of_json_lines_may_be_anything(first, name):
+    body = first + b'\n{"a": 1}\n{"a": 2}\n'
+    found = rows(packed(body) if name.endswith(".gz") else body, name)
+    assert [row.value for row in found[1:]] == [{"a": 1}, {"a": 2}]
+    assert found[0].error or not isinstance(found[0].value, dict)
+
+
+@pytest.mark.parametrize("body", [b'[{"a": 1}, {"a": 2}]', b'[{"a": 1},\n{"a": 2}]', b'[\n{"a": 1}, {"a": 2}\n]\n'])
+def test_an_array_may_be_named_json_lines(body):
+    assert values(body, "t.jsonl") == [{"a": 1}, {"a": 2}]
+
+
+def test_a_list_that_ends_with_the_first_chunk_is_a_line():
+    first = b'["' + b"x" * (256 * 1024 - 5) + b'"]\n'
+    assert [type(row.value) for row in rows(first + b'{"a": 1}\n', "t.jsonl", step=1 << 18)] == [list, dict]
 
 
 def test_a_row_as_deep_or_as_long_as_allowed_is_read():
@@ -146,6 +182,17 @@ def test_an_object_too_long_for_a_row_is_reported_once_and_not_line_by_line():
     ],
 )  # fmt: skip
 def test_what_holds_no_tasks_says_what_to_do(body, said):
-    [(index, error)] = errors(body)
-    assert index == 0 and said in error
-    assert errors(packed(body), "t.json.gz") == [(index, error)]
+    [row] = rows(body)
+    assert row.index == 0 and said in row.error and row.whole
+    assert rows(packed(body), "t.json.gz") == rows(body, "t.jsonl") == [row]
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [("t.json.gz", packed(b"[1]" * 99)[:12]), ("t.parquet", b"PAR1....PAR0"), ("t.csv", b"a,a\n1,2\n")],
+)
+def test_what_is_wrong_with_an_object_is_told_from_what_is_wrong_with_its_first_row(name, body):
+    assert [(row.index, row.whole) for row in rows(body, name, object_size=50, damaged=True)] == [(0, True)]
+    for row, kind in ((b"[NaN]", "t.json"), (b"[", "t.json"), (b'{"a": NaN}', "t.jsonl"), (b"a,b\n1\n", "t.csv")):
+        assert [(found.index, found.whole) for found in rows(row, kind)] == [(0, False)]
+    assert not rows(packed(b'{"a": 1}\n' * 9)[:-4], "t.jsonl.gz", damaged=True)[-1].whole

@@ -154,3 +154,15 @@ def test_no_damaged_byte_of_the_footer_ends_the_process_or_raises():
     footer = struct.unpack("<I", body[-8:-4])[0] + 8
     for place in range(len(body) - footer, len(body) - 8):
         rows(body[:place] + bytes([body[place] ^ 0x15]) + body[place + 1 :])
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]),
+        pa.table({"s": pa.array([[{}]], pa.list_(pa.struct([("a", pa.int8()), ("a", pa.int8())])))}),
+    ],
+)
+def test_two_columns_of_one_name_are_refused(table):
+    [row] = rows(written(table), "t.parquet")
+    assert "'a' twice" in row.error and row.whole
