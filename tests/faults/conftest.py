@@ -1,4 +1,4 @@
-"""One harness per test process; before each test its queue is empty and no trouble is ordered."""
+"""One harness per test module; before each test its queue is empty and no trouble is ordered."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.faults import world as worlds
 from tests.faults.world import World
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its workers would take the jobs of other tests
 def harbour(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with worlds.opened(tmp_path_factory.mktemp("faults"), workers=2) as world:
         yield world

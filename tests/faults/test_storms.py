@@ -45,9 +45,9 @@ def test_a_poisonous_object_leaves_its_neighbours_alone(world: World) -> None:
     poison = [
         Thing("b/deep.json", b'{"image": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", {}, [0]),
         Thing("b/bomb.json.gz", bomb(GIB), {}, [0]),
-        Thing("b/nothing.json", b"", {}, [0]),
+        Thing("b/nothing.json", b"", {}, [None]),
         Thing("b/nan.json", b'{"image": NaN}', {}, [0]),
-        Thing("b/bytes.json", bytes(range(256)) * 20, {}, [0]),
+        Thing("b/bytes.json", bytes(range(256)) * 20, {}, [None]),
     ]
     found = [things.one(f"a/{number}.json", "good") for number in range(5)] + poison
     found += [things.lines(f"c/{number}.jsonl", 5, bad=[2]) for number in range(5)]

@@ -56,8 +56,7 @@ def work() -> Callable[[], None]:
     queues = [django_rq.get_queue(name) for name in ("default", "low")]
     for queue in queues:
         queue.empty()
-        for job_id in queue.started_job_registry.get_job_ids():
-            queue.started_job_registry.remove(job_id)
+        queue.connection.delete(queue.started_job_registry.key)
 
     def run() -> None:
         SimpleWorker(queues, connection=queues[0].connection, serializer=JSONSerializer).work(burst=True)
