@@ -58,6 +58,13 @@ class Worker(rq.Worker):
         )
         self.scheduler.acquire_locks(auto_start=True)
 
+    def run_maintenance_tasks(self) -> None:
+        """RQ's round of tidying every ten minutes, the first at the start; a queue that is away then must not end the worker."""
+        try:
+            super().run_maintenance_tasks()
+        except RedisError as error:
+            self.log.warning("the queue is away, it is tidied later: %s", type(error).__name__)
+
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """RQ's entry point of the forked process that runs one job."""
         die_with_parent(self.pid)

@@ -37,7 +37,7 @@ def insert_rows(model: type[models.Model], columns: Sequence[str], rows: Iterabl
     """Insert ``rows`` into the model's table and return how many there were.
 
     ``columns`` are database column names (``project_id``); JSON columns take text that is already serialized, times
-    are aware. Streams ``rows``. Raises TransactionManagementError outside ``transaction.atomic()``.
+    are aware. Streams ``rows``. Raises django.db.DatabaseError, and TransactionManagementError outside ``transaction.atomic()``.
     """
     _require_transaction()
     quote = connection.ops.quote_name
@@ -45,7 +45,8 @@ def insert_rows(model: type[models.Model], columns: Sequence[str], rows: Iterabl
     count = 0
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+            # the driver's own errors, which Django does not translate here by itself
+            with connection.wrap_database_errors, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
                 for count, row in enumerate(rows, 1):  # noqa: B007
                     copy.write_row(row)
             return count

@@ -12,6 +12,7 @@ from storages.base import ExportStorage
 from storages.links import OutboxItem
 from storages.providers import http
 from storages.store import BatchStore
+from storages.sync import pace
 from tasks.models import Task
 from tests.storages.traces import Lines, RecordingClient, disguises, queued, stored
 
@@ -126,6 +127,7 @@ def test_a_presigned_url_shows_the_access_key_to_the_browser_only_and_is_never_l
 def test_failing_connections_leave_no_credential_anywhere(caller, canaries, work, trail, s3, project, trouble, monkeypatch):
     monkeypatch.setattr(outbox, "BACK_OFF", (1,))
     monkeypatch.setattr(http, "RETRIES", 0)
+    monkeypatch.setattr(pace, "PATIENCE", 3.0)
     Task.objects.create(project=project, inner_id=1, data={"image": "x"})
     ids = every_route(caller, canaries, work, trail)
     queue_a_sync_of_each(caller, ids)

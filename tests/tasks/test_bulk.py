@@ -1,7 +1,7 @@
 """Bulk writes: what arrives in the tables, and that nothing half-written stays."""
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from tasks.bulk import delete_rows, insert_rows, reserve_ids
 from tasks.models import Prediction, Task
@@ -34,7 +34,7 @@ def test_a_bad_row_leaves_nothing_behind(project, make_tasks):
     moment = Task.objects.get().created_at
     good = (task_id, project.pk, "[]", None, "v", 0.0, moment, moment)
     bad = (task_id, project.pk, None, None, "v", 0.0, moment, moment)
-    with pytest.raises(Exception, match="(?i)null"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="(?i)null"), transaction.atomic():
         insert_rows(Prediction, COLUMNS, [good, bad])
     assert not Prediction.objects.exists()
 
