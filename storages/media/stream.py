@@ -1,24 +1,20 @@
 """Serves one object of any storage over HTTP: the only place that turns a request into offsets and an answer.
 
-Raises StorageError as long as no byte was sent. After that a failure breaks the connection off, so that a short body
-can never pass for a whole one.
+Raises StorageError as long as no byte was sent.
 """
-
-import hashlib
-import time
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.utils.http import http_date
 from rest_framework.exceptions import APIException
 
 from storages.client import Client, ObjectInfo, ObjectStream
-from storages.errors import RangeNotSatisfiable, StorageError, TimedOut, Unavailable
-from storages.media import conditions, content, ranges
+from storages.errors import RangeNotSatisfiable, StorageError, Unavailable
+from storages.media import conditions, ranges
+from storages.media.body import Body
+from storages.media.headers import described, etag
 
 CONDITIONAL = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range")
-SANDBOX = "default-src 'none'; sandbox"
 
 
 class PreconditionFailed(APIException):
@@ -26,41 +22,6 @@ class PreconditionFailed(APIException):
 
     status_code = 412
     default_detail = "The object is not the version that If-Match or If-Unmodified-Since names."
-
-
-class Body:
-    """The bytes of an answer, a buffer at a time; exactly the length that was announced, or an exception.
-
-    A class and no generator: closing a generator that was never started would not close the upstream.
-    """
-
-    def __init__(self, stream: ObjectStream) -> None:
-        self.stream, self.left = stream, stream.length
-        self.deadline = time.monotonic() + settings.RESOLVER_PROXY_TIMEOUT
-        self.first = self._read()  # here, where a failure can still become a status
-
-    def __iter__(self) -> "Body":
-        return self
-
-    def __next__(self) -> bytes:
-        chunk, self.first = self.first or self._read(), b""
-        if not chunk:
-            raise StopIteration
-        return chunk
-
-    def _read(self) -> bytes:
-        if not self.left:
-            return b""
-        if time.monotonic() > self.deadline:
-            raise TimedOut(f"{self.stream.info.key} took longer than RESOLVER_PROXY_TIMEOUT; ask for byte ranges")
-        chunk = self.stream.read(min(settings.RESOLVER_PROXY_BUFFER_SIZE, self.left))
-        if not chunk:
-            raise Unavailable(f"{self.stream.info.key} ended {self.left} bytes early")
-        self.left -= len(chunk)
-        return chunk
-
-    def close(self) -> None:
-        self.stream.close()
 
 
 def respond(request: HttpRequest, client: Client, key: str, storage_id: int) -> HttpResponseBase:
@@ -76,23 +37,15 @@ def respond(request: HttpRequest, client: Client, key: str, storage_id: int) -> 
         if outcome is conditions.Outcome.FAILED:
             raise PreconditionFailed()
         if outcome is conditions.Outcome.NOT_MODIFIED:
-            return _described(StreamingHttpResponse((), status=304), info, storage_id)
+            return described(StreamingHttpResponse((), status=304), info, storage_id)
         if request.method != "GET":
-            return _described(HttpResponse(headers={"Content-Length": str(info.size)}), info, storage_id)
+            return described(HttpResponse(headers={"Content-Length": str(info.size)}), info, storage_id)
         offsets = _offsets(request, asked, info, storage_id)
         stream = _open_same(client, key, offsets, info, storage_id)
     else:
         stream = client.open(key, *(offsets or ()))
     _limit_sending(request)
     return _send(stream, offsets is not None, storage_id)
-
-
-def etag(info: ObjectInfo, storage_id: int) -> str:
-    """A strong validator (unquoted) that changes with the object's version; "" if nothing tells versions apart."""
-    version = info.etag or (info.modified.isoformat() if info.modified else "")
-    if not version:
-        return ""
-    return hashlib.blake2b(f"{storage_id}\n{info.size}\n{version}".encode(), digest_size=16).hexdigest()
 
 
 def _offsets(request: HttpRequest, asked: str | None, info: ObjectInfo, storage_id: int) -> tuple[int, int] | None:
@@ -132,20 +85,4 @@ def _send(stream: ObjectStream, partial: bool, storage_id: int) -> HttpResponseB
     response["Content-Length"] = str(stream.length)
     if partial:
         response["Content-Range"] = f"bytes {stream.start}-{stream.end}/{stream.info.size}"
-    return _described(response, stream.info, storage_id)
-
-
-def _described(response: HttpResponseBase, info: ObjectInfo, storage_id: int) -> HttpResponseBase:
-    """``response`` with the headers that 200, 206, 304 and HEAD share."""
-    if version := etag(info, storage_id):
-        response["ETag"] = f'"{version}"'
-    if info.modified:
-        response["Last-Modified"] = http_date(info.modified.timestamp())
-    response["Content-Type"] = content.media_type(info)
-    response["Content-Disposition"] = content.disposition(info)
-    response["Accept-Ranges"] = "bytes"
-    response["Cache-Control"] = f"private, max-age={settings.RESOLVER_PROXY_CACHE_TIMEOUT}, must-revalidate"
-    response["Vary"] = "Authorization, Cookie"
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = SANDBOX
-    return response
+    return described(response, stream.info, storage_id)

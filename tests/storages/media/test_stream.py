@@ -211,7 +211,7 @@ def test_an_upstream_that_breaks_off_breaks_the_answer_off_instead_of_ending_it_
 
 def test_an_answer_slower_than_the_timeout_is_broken_off(client, settings, monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr("storages.media.stream.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("storages.media.body.time.monotonic", lambda: now[0])
     response = ask(client)
     chunks = iter(response)
     next(chunks)
