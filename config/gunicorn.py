@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from config.capacity import THREADS
 from config.env import env_int, env_str
 from config.ports import joined
 from config.supervisor import die_with_parent
@@ -9,7 +10,7 @@ from config.supervisor import die_with_parent
 bind = joined(env_str("BIND", "127.0.0.1"), env_int("PORT", 8080, minimum=1, maximum=65535))
 worker_class = "gthread"  # a stream to a slow browser holds a thread, not a process
 workers = env_int("WEB_WORKERS", 2, minimum=1, maximum=64)
-threads = env_int("WEB_THREADS", 16, minimum=1, maximum=256)
+threads = THREADS
 timeout = 120  # seconds without a sign of life from a worker; long answers do not count, they run in threads
 graceful_timeout = 5  # seconds that answers under way get at a stop; manage.py up waits 7
 keepalive = 15

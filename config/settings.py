@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dj_database_url
 
+from config import capacity
 from config.env import EnvError, env_bool, env_int, env_key, env_list, env_networks, env_secret, env_str, env_url
 from config.valkey import remembered_url
 
@@ -20,6 +21,9 @@ DEBUG = False
 SECRET_KEY = env_key("SECRET_KEY", DATA_DIR / "secret_key")
 STORAGE_ENCRYPTION_KEYS = [
     key.strip() for key in env_key("STORAGE_ENCRYPTION_KEYS", DATA_DIR / "storage_encryption_keys").split(",") if key.strip()
+]
+MEDIA_LINK_KEYS = [  # the first signs links to media, all verify them; taking one out ends its links
+    key.strip() for key in env_key("MEDIA_LINK_KEYS", DATA_DIR / "media_link_keys").split(",") if key.strip()
 ]
 if SECRET_KEY in STORAGE_ENCRYPTION_KEYS:
     raise EnvError("SECRET_KEY and STORAGE_ENCRYPTION_KEYS must differ: one signs sessions, the other encrypts credentials")
@@ -46,6 +50,7 @@ INSTALLED_APPS = [
     "django_rq",
 ]
 MIDDLEWARE = [
+    "storages.media.by_link.Shortcut",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.slashes.EitherSlash",
@@ -79,6 +84,14 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     }
     # tests: a file, since threads of one process must see one database
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
+elif env_bool("WEB_PROCESS", False):  # set by config.wsgi; elsewhere a process has few threads, and RQ's workers fork
+    DATABASES["default"] |= {"ENGINE": "config.postgresql", "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False}  # it checks itself
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+        "min_size": 1,
+        "max_size": env_int("DATABASE_POOL_SIZE", 16, minimum=1),
+        "timeout": 5,  # seconds that a request waits for a connection
+        "reconnect_timeout": 5,  # seconds; psycopg's 300 with ever longer pauses would outlast a restart of the server
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "users.User"
 LOGIN_URL = "/user/login/"
@@ -166,10 +179,18 @@ if LOCAL_FILES_DOCUMENT_ROOT and Path(LOCAL_FILES_DOCUMENT_ROOT).resolve() == Pa
     raise EnvError(
         "LOCAL_FILES_DOCUMENT_ROOT may not be /: it would offer the whole machine; name the directory that holds the data"
     )
+MEDIA_LINK_TTL = env_int("MEDIA_LINK_TTL", 12 * 3600, minimum=2)  # seconds that a signed link works
+MEDIA_SIGNED_LINKS = env_bool("MEDIA_SIGNED_LINKS", False)  # whether links in task data are signed unless asked otherwise
+MEDIA_AUDIT_LOG = env_str("MEDIA_AUDIT_LOG")  # a file, or "stderr": a line of JSON for each read of media
+PRESIGN_MAX_TTL = env_int("PRESIGN_MAX_TTL", 7 * 24 * 60, minimum=1, maximum=7 * 24 * 60)  # minutes, whatever a storage says
 RESOLVER_PROXY_BUFFER_SIZE = env_int("RESOLVER_PROXY_BUFFER_SIZE", 512 * 1024, minimum=4096)
 RESOLVER_PROXY_TIMEOUT = env_int("RESOLVER_PROXY_TIMEOUT", 20, minimum=1)
 RESOLVER_PROXY_MAX_RANGE_SIZE = env_int("RESOLVER_PROXY_MAX_RANGE_SIZE", 8 * 1024**2, minimum=1)
 RESOLVER_PROXY_CACHE_TIMEOUT = env_int("RESOLVER_PROXY_CACHE_TIMEOUT", 3600)
+RESOLVER_PROXY_OFFLOAD = env_str("RESOLVER_PROXY_OFFLOAD")  # "nginx": deploy/nginx.conf fetches what can be signed
+if RESOLVER_PROXY_OFFLOAD not in ("", "nginx"):
+    raise EnvError(f"RESOLVER_PROXY_OFFLOAD={RESOLVER_PROXY_OFFLOAD!r} is unknown; set it to nginx, or leave it empty")
+RESOLVER_PROXY_STREAMS = capacity.STREAMS  # objects that a web process streams at once
 
 LOGGING = {
     "version": 1,
@@ -178,5 +199,11 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO").upper()},
     # at DEBUG it writes session tokens (as part of what is signed) and the bodies of credential services
-    "loggers": {"botocore": {"level": "INFO"}},
+    "loggers": {"botocore": {"level": "INFO"}, "storages.media.audit": {"level": "WARNING"}},
 }
+if MEDIA_AUDIT_LOG:
+    LOGGING["formatters"]["bare"] = {"format": "%(message)s"}
+    to_file = {"class": "logging.handlers.WatchedFileHandler", "filename": MEDIA_AUDIT_LOG, "encoding": "utf-8", "delay": True}
+    to = {"class": "logging.StreamHandler"} if MEDIA_AUDIT_LOG == "stderr" else to_file
+    LOGGING["handlers"]["audit"] = to | {"formatter": "bare"}
+    LOGGING["loggers"]["storages.media.audit"] = {"level": "INFO", "handlers": ["audit"], "propagate": False}

@@ -4,18 +4,28 @@ A 301 on POST is followed by the official SDK as a body-less GET whose answer it
 (contract.md §6 trap 3), so the path is corrected before routing instead.
 """
 
+import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 
+NUMBER = re.compile(r"(?<=/)[0-9]+(?=/|$)")  # a segment that is a number; no route names one
 
+
+@lru_cache(maxsize=1024)
 def _routed(path: str) -> bool:
+    """Whether there is a route for ``path``, in which every number is the same one."""
     try:
         resolve(path)
     except Resolver404:
         return False
     return True
+
+
+def _known(path: str) -> bool:
+    return _routed(NUMBER.sub("1", path))
 
 
 class EitherSlash:
@@ -26,8 +36,8 @@ class EitherSlash:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         path = request.path_info
-        if not _routed(path):
+        if not _known(path):
             other = path[:-1] if path.endswith("/") else path + "/"
-            if other and _routed(other):
+            if other and _known(other):
                 request.path_info = other
         return self.get_response(request)

@@ -5,6 +5,7 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
 urlpatterns = [
+    path("", include("storages.media.urls")),  # first: a page of media asks for a hundred of these
     path("", include("users.urls")),
     path("", include("projects.urls")),
     path("", include("tasks.urls")),

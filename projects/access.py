@@ -13,7 +13,12 @@ def visible_projects(user: User) -> QuerySet[Project]:
     """The projects of the user's active organization; none for a user without one."""
     if user.active_organization_id is None:
         return Project.objects.none()
-    return Project.objects.filter(organization_id=user.active_organization_id)
+    return projects_of(user.active_organization_id)
+
+
+def projects_of(organization_id: int) -> QuerySet[Project]:
+    """What the members of an organization see while they work there."""
+    return Project.objects.filter(organization_id=organization_id)
 
 
 def get_project(user: User, pk: int | str | None) -> Project:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import secrets
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -16,6 +17,11 @@ from storages.fields import SecretField
 from storages.policies import SyncPolicies
 from storages.schedules import Scheduled
 from storages.webhooks import Notified
+
+
+def new_revision() -> int:
+    """A number that no other state of a storage's settings has; sums of a million of them fit into 64 bits."""
+    return secrets.randbits(43)
 
 
 class StorageQuerySet(models.QuerySet):
@@ -35,6 +41,7 @@ class Storage(Scheduled, Notified):
     secret_bound: ClassVar[tuple[str, ...]] = ()
 
     type = models.CharField(max_length=32, editable=False)
+    revision = models.BigIntegerField(default=new_revision, editable=False)  # another one after each change of the settings
     title = models.CharField("Storage Title", max_length=256, null=True, blank=True, help_text="Cloud storage title")
     description = models.TextField(null=True, blank=True, help_text="Cloud storage description")
     created_at = models.DateTimeField(auto_now_add=True, help_text="Creation time")
@@ -97,6 +104,7 @@ class ImportStorage(Storage, SyncPolicies):
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="import_storages")
     run = models.ForeignKey("storages.ImportRun", null=True, editable=False, on_delete=models.SET_NULL, related_name="+")
+    presign_problem = models.TextField(default="", editable=False, help_text="Why media is not served by signed URLs at present")
     objects = StorageQuerySet.as_manager()
 
     def verbs(self) -> set[str]:

@@ -39,6 +39,7 @@ class Capabilities:
     media: bool = True  # objects can be served to browsers
     versions: bool = True  # a listing tells when an object changed and what version it is
     delete: bool = True
+    if_match: bool = True  # ObjectInfo.etag is what the store compares If-Match with
     content_versions: bool = False  # objects of the same content have the same ETag, whatever their name
     ranges: bool = False  # a listing takes Span.low and high, comes in the order of keys, and any key is a cursor of it
     subfolders: bool = False  # a listing takes Span.folder, and ``folders`` tells what is below one

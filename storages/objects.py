@@ -8,13 +8,17 @@ from typing import NamedTuple
 
 
 class ObjectInfo(NamedTuple):
-    """What a listing or a stat tells of an object. ``etag`` is "" where the backend has none."""
+    """What a listing or a stat tells of an object. ``etag`` is "" where the backend has none.
+
+    ``encoding``: the Content-Encoding it is stored with, as the backend says it; ``size`` counts the encoded bytes.
+    """
 
     key: str
     size: int
     modified: datetime | None
     etag: str = ""
     content_type: str = ""
+    encoding: str = ""
 
 
 class Page(NamedTuple):

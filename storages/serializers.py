@@ -14,7 +14,7 @@ from projects.access import key_of, visible_projects
 from projects.models import Project
 from storages import schedules, status, webhooks
 from storages.api.errors import to_validation_error
-from storages.base import Storage
+from storages.base import Storage, new_revision
 from storages.errors import ConfigInvalid, EgressDenied, StorageError
 from storages.fields import SecretField, secret_names
 from storages.sync.patterns import compiled
@@ -49,7 +49,7 @@ class StorageSerializer(serializers.ModelSerializer):
     last_run = serializers.IntegerField(source="run_id", read_only=True, allow_null=True, help_text="The newest of its runs")
 
     class Meta:
-        exclude = ("run",)
+        exclude = ("run", "revision")
 
     def build_standard_field(self, field_name: str, model_field: Any) -> tuple[type, dict]:
         field_class, options = super().build_standard_field(field_name, model_field)
@@ -110,7 +110,8 @@ class StorageSerializer(serializers.ModelSerializer):
         """Writes what was sent and nothing else: a sync or a key rotation may have changed the row meanwhile."""
         before = schedules.settings_of(storage)
         with transaction.atomic():
-            if attributes and not type(storage).objects.filter(pk=storage.pk).update(**attributes):
+            changes = attributes | {"revision": new_revision()}
+            if attributes and not type(storage).objects.filter(pk=storage.pk).update(**changes):
                 raise Http404("The storage was deleted meanwhile.")
             for name, value in attributes.items():
                 setattr(storage, name, value)

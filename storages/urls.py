@@ -1,6 +1,6 @@
 """Routes of all backends in both directions, derived from the registry, in the contract's canonical slash form."""
 
-from django.urls import include, path
+from django.urls import path
 
 from storages.api import plan, runs, views
 from storages.backends import BACKENDS
@@ -57,5 +57,4 @@ urlpatterns = [
         for direction in (views.IMPORT, views.EXPORT)
         for route in _routes(backend, direction)
     ),
-    path("", include("storages.media.urls")),
 ]

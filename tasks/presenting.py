@@ -17,8 +17,10 @@ from tasks.signals import tasks_presenting
 FULL_ONLY = ("predictions", "annotations", "completed_at", "predictions_score", "avg_lead_time", "draft_exists")
 
 
-def present_tasks(task_ids: Sequence[int], *, full: bool, resolve: bool) -> list[dict[str, Any]]:
+def present_tasks(task_ids: Sequence[int], *, full: bool, resolve: bool, signed_for: int | None = None) -> list[dict[str, Any]]:
     """The tasks in the given order: ``full`` with annotations and predictions, ``resolve`` with URIs browsers can load.
+
+    ``signed_for``: the user who may load them without signing in.
 
     Five queries, and those of the signal's receivers, whatever the number of tasks.
     """
@@ -29,7 +31,7 @@ def present_tasks(task_ids: Sequence[int], *, full: bool, resolve: bool) -> list
     keys = read_data_keys(row["project_id"] for row in rows)
     owned = by_task(annotations)
     payloads = [_listed(row, owned[row["id"]], predictions[row["id"]], users, keys.get(row["project_id"]), now) for row in rows]
-    tasks_presenting.send(Task, payloads=payloads, resolve=resolve)
+    tasks_presenting.send(Task, payloads=payloads, resolve=resolve, signed_for=signed_for)
     if not full:
         payloads = [{name: value for name, value in payload.items() if name not in FULL_ONLY} for payload in payloads]
     return payloads
@@ -40,7 +42,7 @@ def present_flat(task_ids: Sequence[int], *, resolve: bool) -> list[dict[str, An
     rows = read_tasks(task_ids)
     keys = read_data_keys(row["project_id"] for row in rows)
     payloads = [{**task_shape(row, keys.get(row["project_id"])), "storage_filename": None} for row in rows]
-    tasks_presenting.send(Task, payloads=payloads, resolve=resolve)
+    tasks_presenting.send(Task, payloads=payloads, resolve=resolve, signed_for=None)
     return payloads
 
 

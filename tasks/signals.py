@@ -16,5 +16,6 @@ project_closing = Signal()
 project_deleting = Signal()
 
 # one page of serialized tasks is about to be answered; receivers may change the dicts in place, with a constant
-# number of queries. kwargs: payloads=[dict, …] (each with id, project, data, storage_filename), resolve=bool
+# number of queries. kwargs: payloads=[dict, …] (each with id, project, data, storage_filename), resolve=bool,
+# signed_for (the user who may load what is resolved without signing in, or None)
 tasks_presenting = Signal()

@@ -1,11 +1,27 @@
 """The cast of every test: Alice owns the project, Bob is on her team, Charlie is a stranger with a team of his own."""
 
+import os
+
 import pytest
 from rest_framework.test import APIClient
 
 from projects.models import Project
+from storages.media import grants
 from storages.providers import tokens
 from users.models import Organization, OrganizationMember, User
+
+DATABASE = {"db", "transactional_db", "live_server", "django_db_setup"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """ONLY_DATABASE_TESTS=1: the tests that use no database need not run once more for another one."""
+    if os.environ.get("ONLY_DATABASE_TESTS"):
+        config.hook.pytest_deselected(items=[item for item in items if not uses_database(item)])
+        items[:] = [item for item in items if uses_database(item)]
+
+
+def uses_database(item: pytest.Item) -> bool:
+    return item.get_closest_marker("django_db") is not None or not DATABASE.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def make_user(email: str, organization: Organization) -> User:
@@ -32,6 +48,12 @@ def fast_passwords(settings) -> None:
 def no_old_tokens() -> None:
     """A fake may get the port of an earlier one, whose tokens are worth nothing here."""
     tokens._slots.clear()
+
+
+@pytest.fixture(autouse=True)
+def no_old_grants() -> None:
+    """Ids come again in the next test, within the seconds that a signed link's permission is remembered."""
+    grants.forget()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 from users.legacy_tokens import digest
 from users.models import User
-from users.organizations import accounts
+from users.organizations import account, account_of_key
 from users.personal_tokens import ACCESS, InvalidToken, read_claims
 
 LEGACY_SWITCH, JWT_SWITCH = "legacy_api_tokens_enabled", "api_tokens_enabled"
@@ -58,7 +58,7 @@ class TokenAuthentication(BaseAuthentication):
             key = _api_key(request)
             if key is None or _is_jwt(key):
                 return None
-        return check_account(accounts().filter(legacy_token__digest=digest(key)).first(), LEGACY_SWITCH), None
+        return check_account(account_of_key(digest(key)), LEGACY_SWITCH), None
 
     def authenticate_header(self, request: Request) -> str:
         return self.keyword
@@ -79,7 +79,7 @@ class JWTAuthentication(BaseAuthentication):
             claims = read_claims(token, ACCESS)
         except InvalidToken as error:
             raise AuthenticationFailed(str(error)) from error
-        return check_account(accounts().filter(pk=claims["user_id"]).first(), JWT_SWITCH), None
+        return check_account(account(int(claims["user_id"])), JWT_SWITCH), None
 
     def authenticate_header(self, request: Request) -> str:
         return self.keyword

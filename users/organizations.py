@@ -1,12 +1,11 @@
 """Who belongs to which organization; the only place that writes memberships. Knows nothing of tokens or HTTP."""
 
-from functools import lru_cache
-
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from users.models import Organization, OrganizationMember, User
+from users.prepared import Prepared
 
 
 def create_organization(title: str, owner: User) -> Organization:
@@ -43,16 +42,38 @@ def revoke_member(user: User, organization: Organization) -> bool:
 
 
 def accounts() -> QuerySet[User]:
-    """Users with their active organization and ``has_active_membership``, all in the query that authenticates them."""
-    return _accounts().all()
-
-
-@lru_cache(maxsize=1)  # building the query costs as much as running it
-def _accounts() -> QuerySet[User]:
+    """Users with ``has_active_membership`` in their active organization."""
     membership = OrganizationMember.objects.filter(
         user=OuterRef("pk"), organization=OuterRef("active_organization"), deleted_at__isnull=True
     )
-    return User.objects.select_related("active_organization").annotate(has_active_membership=Exists(membership))
+    return User.objects.annotate(has_active_membership=Exists(membership))
+
+
+def account(pk: int) -> User | None:
+    """The user with the active organization and ``has_active_membership``, in one query."""
+    return _read(_BY_ID.one(pk))
+
+
+def account_of_key(digest: str) -> User | None:
+    """The same for the owner of a legacy token."""
+    return _read(_BY_KEY.one(digest))
+
+
+_USER = [field.attname for field in User._meta.concrete_fields]
+_ORGANIZATION = [field.attname for field in Organization._meta.concrete_fields]
+_COLUMNS = [*_USER, *(f"active_organization__{name}" for name in _ORGANIZATION), "has_active_membership"]
+_BY_ID = Prepared(lambda pk: accounts().filter(pk=pk).values_list(*_COLUMNS), int)
+_BY_KEY = Prepared(lambda digest: accounts().filter(legacy_token__digest=digest).values_list(*_COLUMNS), str)
+
+
+def _read(row: tuple | None) -> User | None:
+    if row is None:
+        return None
+    user = User.from_db(None, _USER, row[: len(_USER)])
+    user.has_active_membership = row[-1]
+    if user.active_organization_id is not None:
+        user.active_organization = Organization.from_db(None, _ORGANIZATION, row[len(_USER) : -1])
+    return user
 
 
 def is_active_member(user: User) -> bool:

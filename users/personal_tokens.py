@@ -44,7 +44,7 @@ def read_claims(token: str | bytes, token_type: str) -> dict[str, Any]:
         raise InvalidToken("Token is expired.") from error
     except jwt.InvalidTokenError as error:
         raise InvalidToken("Invalid token.") from error
-    if not str(claims["user_id"]).isdecimal():
+    if not str(claims["user_id"]).isdecimal() or len(str(claims["user_id"])) > 18:  # what a 64-bit key can be
         raise InvalidToken("Invalid token.")
     if claims["token_type"] != token_type:
         raise InvalidToken(f"Invalid token: a token of type {token_type} is needed here.")
@@ -82,7 +82,11 @@ def create_token(user: User) -> str:
 def owner_of(refresh: str) -> User:
     """The account behind a live refresh token, ready for the membership check. Raises InvalidToken."""
     claims = read_claims(refresh, REFRESH)
-    found = accounts().filter(personal_tokens__jti=claims["jti"], personal_tokens__blacklisted_at__isnull=True)
+    found = (
+        accounts()
+        .select_related("active_organization")
+        .filter(personal_tokens__jti=claims["jti"], personal_tokens__blacklisted_at__isnull=True)
+    )
     user = found.filter(pk=claims["user_id"]).first()
     if user is None:
         raise InvalidToken("Token is blacklisted or unknown.")

@@ -12,8 +12,13 @@ from django.utils.http import content_disposition_header
 
 from storages.client import ObjectInfo
 
-# RFC 9110 §8.3.1; parameters such as charset are kept
-MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(\s*;[\x20-\x7e]*)?")
+# RFC 9110 §8.3.1; parameters such as charset are kept if they are well formed. A comma outside of quotes would be the
+# beginning of another type to a browser (Fetch standard, "extract a MIME type"), which takes the last one
+WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+MEDIA_TYPE = re.compile(rf"({WORD}/{WORD})(?=[ \t;]|\Z)")
+PARAMETERS = re.compile(rf"([ \t]*;[ \t]*({WORD}=({WORD}|\"[ !#-\[\]-~]*\"))?)*")
+CODING = re.compile(WORD)
+NO_CODING = {"identity", "aws-chunked"}  # the second is how S3 was written to, which some stores keep by mistake
 UNKNOWN = re.compile(r"(application|binary)/(octet-stream|x-unknown)|application/x-www-form-urlencoded", re.IGNORECASE)
 PASSIVE = re.compile(r"(image|audio|video)/.*|text/(plain|csv|tab-separated-values)|application/(json|x-ndjson)", re.IGNORECASE)
 ACTIVE = re.compile(r".*(\+xml|/xml|/svg).*", re.IGNORECASE)  # an SVG is an image, and a document that runs script
@@ -45,12 +50,20 @@ for kind, extensions in {
 def media_type(info: ObjectInfo) -> str:
     """What the storage says, else what the key's extension says; ``application/octet-stream`` if neither knows."""
     stored = info.content_type.strip()
-    if stored and MEDIA_TYPE.fullmatch(stored) and not UNKNOWN.match(stored):
-        return stored
+    if (found := MEDIA_TYPE.match(stored)) and not UNKNOWN.match(stored):
+        return stored if PARAMETERS.fullmatch(stored, found.end()) else found[1]
     guessed, encoding = TYPES.guess_type("/" + _name(info.key))  # a leading "/": the name must not read as a URL scheme
-    if encoding:
+    if encoding and encoding != coding(info):
         return f"application/{encoding}"
     return guessed or "application/octet-stream"
+
+
+def coding(info: ObjectInfo) -> str:
+    """The Content-Encoding (RFC 9110 §8.4) to send with the bytes as they are stored; "" for none, or for no list of tokens."""
+    codings = [coding.strip().lower() for coding in info.encoding.split(",")]
+    if not all(CODING.fullmatch(coding) for coding in codings):
+        return ""
+    return ", ".join(coding for coding in codings if coding not in NO_CODING)
 
 
 def disposition(info: ObjectInfo) -> str:

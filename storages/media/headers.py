@@ -27,6 +27,8 @@ def described(response: HttpResponseBase, info: ObjectInfo, storage_id: int) -> 
     if info.modified:
         response["Last-Modified"] = http_date(info.modified.timestamp())
     response["Content-Type"] = content.media_type(info)
+    if coding := content.coding(info):
+        response["Content-Encoding"] = coding
     response["Content-Disposition"] = content.disposition(info)
     response["Accept-Ranges"] = "bytes"
     response["Cache-Control"] = f"private, max-age={settings.RESOLVER_PROXY_CACHE_TIMEOUT}, must-revalidate"

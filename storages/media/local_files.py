@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from projects.access import visible_projects
 from storages.backends import BACKENDS
 from storages.errors import StorageError
+from storages.media import audit
 from storages.media.resolve import Source
 from storages.media.stream import respond
 from storages.media.views import MEDIA_ANSWERS, MediaView
@@ -34,7 +35,9 @@ class LocalFile(MediaView):
         if not (relative := request.query_params.get("d", "")):
             raise PermissionDenied("Query parameter d is required: the file's path relative to the document root.")
         source, key = _locate(relative, request.user)
-        return respond(request, source.client, key, source.storage.pk)
+        response = respond(request, source.client, key, source.storage.pk)
+        audit.record(request, response, source, key, request.user.pk, None)
+        return response
 
 
 def _locate(relative: str, user: User) -> tuple[Source, str]:

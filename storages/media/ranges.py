@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from werkzeug.http import parse_range_header
 
+LARGEST = 2**53  # bytes, 8 PiB: far above the largest object of any storage, and exact in every number format
 NO_BYTES = re.compile(r"\s*bytes\s*=\s*-0+\s*", re.IGNORECASE)  # valid but never satisfiable, §14.1.2
 
 
@@ -54,10 +55,11 @@ def select(header: str | None, size: int, cap: int) -> Selection:
 def fixed(header: str | None, cap: int) -> tuple[int, int] | None:
     """First and last byte that ``header`` asks for whatever the object's size is, so that no size need be looked up first.
 
-    The last byte is capped but may lie behind the object's end. None for a suffix range and where ``select`` says Whole.
+    The last byte is capped but may lie behind the object's end. None for a suffix range, where ``select`` says Whole,
+    and for a first byte that no object has and that not every storage can be asked for.
     """
     parsed = _single(header)
-    if parsed is None or parsed[0] < 0:
+    if parsed is None or not 0 <= parsed[0] < LARGEST:
         return None
     start, stop = parsed
     return start, (start + cap if stop is None else min(stop, start + cap)) - 1

@@ -4,12 +4,16 @@ Rule (behaviour.md §3.2 and §10 E1, E2): scheme, container and root must match
 wins, then the longest root, then the lowest id. URIs that no storage of the project holds stay as they are.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, NamedTuple
 
+from cachetools import TTLCache
 from django.conf import settings
+from django.db.models import OuterRef, Subquery, Sum
 from django.dispatch import receiver
 
 from storages.backends import BACKENDS, schemes
@@ -17,10 +21,13 @@ from storages.base import ImportStorage, child_relations
 from storages.client import Client
 from storages.errors import StorageError
 from storages.links import ImportLink
-from storages.media import uris
+from storages.media import signed_links, uris
 from tasks.signals import tasks_presenting
 
+HALF_A_PAIR = re.compile("[\ud800-\udfff]")  # surrogates alone are no UTF-8; JSON can name them all the same
 LINK_BATCH = 10_000  # SQLite takes 32,766 variables a statement (SQLITE_MAX_VARIABLE_NUMBER)
+NOBODY = (None, None)  # the storage and the key of a task that was made from no object
+KEPT = 60  # seconds that clients are kept; changed settings count at once, what lies outside of the database after these
 
 
 class Source(NamedTuple):
@@ -37,25 +44,65 @@ class Sources:
     usable: list[Source] = field(default_factory=list)
     broken: list[StorageError] = field(default_factory=list)
 
+    def own_uri(self, storage_id: int | None, key: str | None) -> str | None:
+        """The URI of the object that a task was made from; None if its storage is not among these."""
+        return next((source.client.uri(key) for source in self.usable if key and source.storage.pk == storage_id), None)
+
+
+_guard = Lock()
+_kept: TTLCache = TTLCache(maxsize=1024, ttl=KEPT)  # (project, stamp) → Sources
+
+
+def stamp_of(project: str) -> Subquery:
+    """A number that changes with the settings of the storages of the project whose id the column ``project`` holds."""
+    rows = ImportStorage.objects.filter(project_id=OuterRef(project)).order_by().values("project_id")
+    return Subquery(rows.annotate(stamp=Sum("revision")).values("stamp"))
+
+
+def load_source(storage: ImportStorage) -> Source:
+    """Raises StorageError."""
+    return Source(storage, storage.client())
+
 
 def load_sources(project_ids: Iterable[int]) -> dict[int, Sources]:
-    """The import storages of each project that task data can refer to, in one query; clients are built, not connected."""
+    """What can serve the URIs of each project; one small query while nobody changes their storages."""
+    rows = ImportStorage.objects.filter(project_id__in=set(project_ids)).order_by().values("project_id")
+    stamps = dict(rows.annotate(stamp=Sum("revision")).values_list("project_id", "stamp"))
+    return defaultdict(Sources, {project_id: sources_of(project_id, stamp) for project_id, stamp in stamps.items()})
+
+
+def sources_of(project_id: int, stamp: int | None) -> Sources:
+    """What can serve the project's URIs; no query if ``stamp`` is what it was at the last call."""
+    if stamp is None:
+        return Sources()
+    with _guard:
+        kept = _kept.get((project_id, stamp))
+    if kept is not None:
+        return kept
+    found = _load(project_id)
+    if not found.broken:  # else what is wrong may be mended without a change in the database
+        with _guard:
+            _kept[project_id, stamp] = found
+    return found
+
+
+def _load(project_id: int) -> Sources:
+    """The import storages that task data can refer to, in one query; clients are built, not connected."""
     children = {relation.related_model.backend_name: relation.get_accessor_name() for relation in child_relations(ImportStorage)}
     accessors = {name: children[name] for name, backend in BACKENDS.items() if backend.scheme}
-    found: dict[int, Sources] = defaultdict(Sources)
-    rows = ImportStorage.objects.filter(project_id__in=set(project_ids), type__in=accessors).order_by("id")
+    found = Sources()
+    rows = ImportStorage.objects.filter(project_id=project_id, type__in=accessors).order_by("id")
     for row in rows.select_related(*accessors.values()):  # not with_backend(): nobody asks for the runs here
-        storage = getattr(row, accessors[row.type])
         try:
-            found[storage.project_id].usable.append(Source(storage, storage.client()))
+            found.usable.append(load_source(getattr(row, accessors[row.type])))
         except StorageError as error:
-            found[storage.project_id].broken.append(error)
+            found.broken.append(error)
     return found
 
 
 def choose(uri: str, sources: Sequence[Source], own: int | None = None) -> tuple[Source, str] | None:
     """The source that serves ``uri``, and the key there; None if none may. ``own``: id of the storage the task came from."""
-    held = [(source, key) for source in sources if (key := source.client.key_of(uri)) and not _climbs(key)]
+    held = [(source, key) for source in sources if (key := source.client.key_of(uri)) and _can_be_asked_for(key)]
     return min(held, key=lambda pair: _rank(pair[0], own), default=None)
 
 
@@ -63,27 +110,41 @@ def _rank(source: Source, own: int | None) -> tuple[bool, int, int]:
     return source.storage.pk != own, -len(source.client.root), source.storage.pk
 
 
-def _climbs(key: str) -> bool:
-    """Whether a part of the key is "." or "..": HTTP clients fold those, which would lead out of the root."""
-    return not {".", ".."}.isdisjoint(key.split("/"))
+def _can_be_asked_for(key: str) -> bool:
+    """False if a part of the key is "." or "..", which HTTP clients fold and so leave the root, or if no URL can hold it."""
+    return {".", ".."}.isdisjoint(key.split("/")) and not HALF_A_PAIR.search(key)
 
 
-def resolve_data(data: Any, task_id: int, sources: Sequence[Source], own: int | None = None) -> Any:
-    """A copy of a task's data with a link to ``/tasks/<id>/resolve/`` in place of each URI that a source serves."""
-    base = f"{settings.HOST}/tasks/{task_id}/resolve/?fileuri="
-    return uris.replace(data, schemes(), lambda uri: base + uris.encode(uri) if choose(uri, sources, own) else uri)
+def resolve_data(
+    data: Any, task_id: int, sources: Sources, own: tuple[int | None, str | None] = NOBODY, signed_for: int | None = None
+) -> Any:
+    """A copy of a task's data with a link to ``/tasks/<id>/resolve/`` in place of each URI that a source serves.
+
+    ``own``: id of the storage that the task came from, and its object's key there; ``signed_for``: the user of signed links.
+    """
+    base = f"{settings.HOST}/tasks/{task_id}/resolve/?"
+
+    def link(uri: str) -> str:
+        if (found := choose(uri, sources.usable, own[0])) is None:
+            return uri
+        if signed_for is not None:
+            return base + signed_links.query_of(uri, task=task_id, storage=found[0].storage.pk, user=signed_for)
+        return f"{base}fileuri={uris.encode(uri)}"
+
+    return uris.replace(data, schemes(), link, sources.own_uri(*own))
 
 
 @receiver(tasks_presenting, dispatch_uid="storages.media")
-def present(sender: Any, payloads: list[dict[str, Any]], resolve: bool, **kwargs: Any) -> None:
+def present(sender: Any, payloads: list[dict[str, Any]], resolve: bool, signed_for: int | None = None, **kwargs: Any) -> None:
     """Fills ``storage_filename`` and, if ``resolve``, rewrites ``data`` of one page of tasks; two queries a page."""
     links = _links([payload["id"] for payload in payloads])
     sources = load_sources(payload["project"] for payload in payloads) if resolve and payloads else {}
     for payload in payloads:
-        own, key = links.get(payload["id"], (None, None))
-        payload["storage_filename"] = key
+        own = links.get(payload["id"], NOBODY)
+        payload["storage_filename"] = own[1]
         if payload["project"] in sources:
-            payload["data"] = resolve_data(payload["data"], payload["id"], sources[payload["project"]].usable, own)
+            found = sources[payload["project"]]
+            payload["data"] = resolve_data(payload["data"], payload["id"], found, own, signed_for)
 
 
 def _links(task_ids: list[int]) -> dict[int, tuple[int, str]]:

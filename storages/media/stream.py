@@ -8,11 +8,13 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import APIException
 
+from storages import watchdog
 from storages.client import Client, ObjectInfo, ObjectStream
-from storages.errors import RangeNotSatisfiable, StorageError, Unavailable
-from storages.media import conditions, ranges
+from storages.errors import RangeNotSatisfiable, Unavailable
+from storages.media import conditions, offload, ranges, slots
 from storages.media.body import Body
 from storages.media.headers import described, etag
+from storages.watchdog import Asker
 
 CONDITIONAL = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range")
 
@@ -28,11 +30,14 @@ def respond(request: HttpRequest, client: Client, key: str, storage_id: int) -> 
     """The answer to a GET or HEAD of ``key``: 200, 206 or 304. Raises StorageError, PreconditionFailed.
 
     At most one stat and one open; a GET with a plain or no Range needs no stat. HEAD ignores Range (RFC 9110 §14.2).
+    Behind nginx the answer may have no body: nginx fetches it from the storage (see ``offload``).
     """
     asked = request.headers.get("Range") if request.method == "GET" else None
     offsets = ranges.fixed(asked, settings.RESOLVER_PROXY_MAX_RANGE_SIZE)
-    if request.method != "GET" or any(name in request.headers for name in CONDITIONAL) or (asked and not offsets):
-        info = client.stat(key)
+    handover = offload.prepare(request, client, key)
+    conditional = any(name in request.headers for name in CONDITIONAL)
+    if handover or request.method != "GET" or conditional or (asked and not offsets):
+        info = handover.info if handover else client.stat(key)
         outcome = conditions.evaluate(request.headers, etag(info, storage_id), info.modified)
         if outcome is conditions.Outcome.FAILED:
             raise PreconditionFailed()
@@ -41,11 +46,14 @@ def respond(request: HttpRequest, client: Client, key: str, storage_id: int) -> 
         if request.method != "GET":
             return described(HttpResponse(headers={"Content-Length": str(info.size)}), info, storage_id)
         offsets = _offsets(request, asked, info, storage_id)
-        stream = _open_same(client, key, offsets, info, storage_id)
+        if handover:
+            return offload.hand_over(handover, offsets, storage_id)
     else:
-        stream = client.open(key, *(offsets or ()))
-    _limit_sending(request)
-    return _send(stream, offsets is not None, storage_id)
+        info = None
+    browser = _limit_sending(request)
+    with slots.take() as slot, watchdog.asked_by(browser):
+        stream = _open(client, key, offsets, info, storage_id)
+        return _send(client, stream, offsets is not None, storage_id, slot, browser)
 
 
 def _offsets(request: HttpRequest, asked: str | None, info: ObjectInfo, storage_id: int) -> tuple[int, int] | None:
@@ -58,30 +66,29 @@ def _offsets(request: HttpRequest, asked: str | None, info: ObjectInfo, storage_
     return (selection.start, selection.end) if isinstance(selection, ranges.Part) else None
 
 
-def _open_same(client: Client, key: str, offsets: tuple[int, int] | None, info: ObjectInfo, storage_id: int) -> ObjectStream:
-    """Opens the version that ``offsets`` were computed for. Raises Unavailable if it was replaced meanwhile."""
+def _open(client: Client, key: str, offsets: tuple[int, int] | None, known: ObjectInfo | None, storage_id: int) -> ObjectStream:
+    """Opens the version that ``offsets`` were computed for, if ``known``. Raises Unavailable if it was replaced meanwhile."""
     stream = client.open(key, *(offsets or ()))
-    if offsets and etag(stream.info, storage_id) != etag(info, storage_id):
+    if offsets and known and etag(stream.info, storage_id) != etag(known, storage_id):
         stream.close()
         raise Unavailable(f"{key} was replaced while it was read; try again")
     return stream
 
 
-def _limit_sending(request: HttpRequest) -> None:
-    """A browser that stops reading must not keep a thread and an upstream connection: sending a buffer gets a time limit."""
+def _limit_sending(request: HttpRequest) -> Asker | None:
+    """The browser's connection. It must not keep a thread and an upstream by not reading: sending a buffer gets a time limit."""
     if connection := request.META.get("gunicorn.socket"):
         connection.settimeout(settings.RESOLVER_PROXY_TIMEOUT)
+    return connection
 
 
-def _send(stream: ObjectStream, partial: bool, storage_id: int) -> HttpResponseBase:
-    try:
-        if partial and not stream.length:
-            raise RangeNotSatisfiable(f"{stream.info.key} is empty", size=stream.info.size)
-        body = Body(stream)
-    except StorageError:
+def _send(
+    client: Client, stream: ObjectStream, partial: bool, storage_id: int, slot: slots.Slot, browser: Asker | None
+) -> HttpResponseBase:
+    if partial and not stream.length:
         stream.close()
-        raise
-    response = StreamingHttpResponse(body, status=206 if partial else 200)
+        raise RangeNotSatisfiable(f"{stream.info.key} is empty", size=stream.info.size)
+    response = StreamingHttpResponse(Body(client, stream, storage_id, slot, browser), status=206 if partial else 200)
     response["Content-Length"] = str(stream.length)
     if partial:
         response["Content-Range"] = f"bytes {stream.start}-{stream.end}/{stream.info.size}"

@@ -26,10 +26,15 @@ def _patterns(schemes: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str
     return re.compile(begin), re.compile(again), re.compile(f"{quoted}|{bare}")
 
 
-def find(text: str, schemes: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Where URIs of ``schemes`` lie in ``text``: (start, end) in characters, end exclusive, in order, never overlapping."""
+def find(text: str, schemes: tuple[str, ...], whole: str | None = None) -> list[tuple[int, int]]:
+    """Where URIs of ``schemes`` lie in ``text``: (start, end) in characters, end exclusive, in order, never overlapping.
+
+    ``whole`` is known to be one URI, even where its key reads like several.
+    """
     if "://" not in text or not schemes:
         return []
+    if text == whole:
+        return [(0, len(text))]
     begin, again, inside = _patterns(schemes)
     stripped = text.strip()
     if begin.match(stripped) and not again.search(stripped):
@@ -38,28 +43,31 @@ def find(text: str, schemes: tuple[str, ...]) -> list[tuple[int, int]]:
     return [_span(match) for match in inside.finditer(text)]
 
 
-def replace(value: Any, schemes: tuple[str, ...], link: Callable[[str], str]) -> Any:
-    """A copy of ``value`` (JSON of any depth) with ``link(uri)`` in place of every URI; dict keys stay as they are."""
+def replace(value: Any, schemes: tuple[str, ...], link: Callable[[str], str], whole: str | None = None) -> Any:
+    """A copy of ``value`` (JSON of any depth) with ``link(uri)`` in place of every URI; dict keys stay as they are.
+
+    ``whole`` as in ``find``.
+    """
     top = [value]
     unfinished: list[list | dict] = [top]  # a stack of our own: nesting is the user's and may exceed Python's
     while unfinished:
         box = unfinished.pop()
         for place, member in box.items() if isinstance(box, dict) else enumerate(box):
             if isinstance(member, str):
-                box[place] = _replace_in(member, schemes, link)
+                box[place] = _replace_in(member, schemes, link, whole)
             elif isinstance(member, dict | list):
                 box[place] = member.copy()
                 unfinished.append(box[place])
     return top[0]
 
 
-def occurring(value: Any, schemes: tuple[str, ...]) -> Iterator[str]:
+def occurring(value: Any, schemes: tuple[str, ...], whole: str | None = None) -> Iterator[str]:
     """Every URI in ``value``, the same ones that ``replace`` would hand to ``link``."""
     unfinished = [value]
     while unfinished:
         member = unfinished.pop()
         if isinstance(member, str):
-            yield from (member[start:end] for start, end in find(member, schemes))
+            yield from (member[start:end] for start, end in find(member, schemes, whole))
         elif isinstance(member, dict | list):
             unfinished.extend(member.values() if isinstance(member, dict) else member)
 
@@ -83,9 +91,9 @@ def decode(fileuri: str) -> list[str]:
     return [candidate for candidate in candidates if "://" in candidate]
 
 
-def _replace_in(text: str, schemes: tuple[str, ...], link: Callable[[str], str]) -> str:
+def _replace_in(text: str, schemes: tuple[str, ...], link: Callable[[str], str], whole: str | None) -> str:
     pieces, last = [], 0
-    for start, end in find(text, schemes):
+    for start, end in find(text, schemes, whole):
         pieces += [text[last:start], link(text[start:end])]
         last = end
     return "".join([*pieces, text[last:]])

@@ -1,9 +1,8 @@
-"""Who may read which object; a permitted request is answered with a signed URL or handed on to be streamed."""
+"""Who may read which object."""
 
 from typing import Any
 
-from django.db.models import OuterRef, Subquery
-from django.http import HttpResponse
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -14,17 +13,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from projects.access import visible_projects
+from projects.access import key_of, projects_of, visible_projects
 from storages.backends import schemes
-from storages.errors import AccessDenied, RangeNotSatisfiable, Unsupported
+from storages.errors import RangeNotSatisfiable
 from storages.links import ImportLink
 from storages.media import uris
-from storages.media.resolve import Sources, choose, load_sources
-from storages.media.stream import respond
+from storages.media.by_link import LinkAuthentication, granted
+from storages.media.resolve import Source, Sources, choose, load_sources, sources_of, stamp_of
+from storages.media.serving import serve
+from storages.media.signed_links import Grant
 from tasks.models import Task
+from users.prepared import Prepared
 
-WEEK = 7 * 24 * 3600  # SigV4's X-Amz-Expires and GCS's V4 X-Goog-Expires allow 604,800 s at most
-MARGIN = 60  # seconds a browser must still have when it follows a redirect it remembered
 MEDIA_ANSWERS = {
     (200, "*/*"): OpenApiTypes.BINARY,
     (206, "*/*"): OpenApiTypes.BINARY,
@@ -33,6 +33,7 @@ MEDIA_ANSWERS = {
     404: OpenApiResponse(description="Unknown, or not visible to you"),
     416: OpenApiResponse(description="The range begins behind the end of the object"),
 }
+LINK = [OpenApiParameter(name, str, description="Of a signed link") for name in ("user", "storage", "expires", "signature")]
 FILEURI = OpenApiParameter("fileuri", str, required=True, description="Storage URI in URL-safe base64, or percent-encoded")
 resolver_schema = extend_schema(
     tags=["Media"], parameters=[FILEURI], responses=MEDIA_ANSWERS | {303: OpenApiResponse(description="Location: signed URL")}
@@ -60,8 +61,8 @@ class MediaView(APIView):
             response["Content-Range"] = f"bytes */{exc.size}"
         return response
 
-    def serve(self, request: Request, candidates: list[str], sources: Sources, own: int | None = None) -> HttpResponseBase:
-        """The answer for the first of ``candidates`` that a source holds. Raises NotFound, StorageError."""
+    def find(self, candidates: list[str], sources: Sources, own: int | None = None) -> tuple[Source, str]:
+        """The source of the first of ``candidates`` that one holds, and the key there. Raises NotFound, StorageError."""
         found = next((held for uri in candidates if (held := choose(uri, sources.usable, own))), None)
         if found is None:
             if sources.broken:
@@ -69,34 +70,45 @@ class MediaView(APIView):
             raise NotFound(
                 "No storage of this project holds this URI; compare its bucket and prefix with the storages' settings."
             )
-        source, key = found
-        # a signed URL is for GET only, so HEAD is answered here
-        if request.method == "GET" and getattr(source.storage, "presign", False):
-            ttl = min(max(source.storage.presign_ttl, 1) * 60, WEEK)
-            try:
-                return see_other(*source.client.signed(key, ttl))
-            except (Unsupported, AccessDenied):
-                pass  # this client cannot sign, or may not any more: the proxy serves what a redirect would have
-        return respond(request, source.client, key, source.storage.pk)
+        return found
+
+
+def _task(pk: int, organization: int) -> QuerySet:
+    """Project, data, the stamp of the project's storages, and the storage and key that the task was made from."""
+    link = ImportLink.objects.filter(task=OuterRef("pk")).order_by("id")
+    own = [Subquery(link.values(column)[:1]) for column in ("storage_id", "key")]
+    tasks = Task.objects.filter(pk=pk, project__in=projects_of(organization))
+    return tasks.values_list("project_id", "data", stamp_of("project_id"), *own)
+
+
+TASK = Prepared(_task, int, int)
 
 
 class TaskMedia(MediaView):
     """Media of a task: only URIs that occur in the task's data."""
 
+    authentication_classes = [LinkAuthentication, *MediaView.authentication_classes]
+
     @resolver_schema
     def get(self, request: Request, pk: int) -> HttpResponseBase:
+        if isinstance(request.auth, Grant):
+            source, key = granted(request.auth)
+        else:
+            source, key = self.permitted(request, pk)
+        return serve(request, source, key, request.user.pk, pk)
+
+    def permitted(self, request: Request, pk: int) -> tuple[Source, str]:
+        """What the caller asks for, if it is in the data of a task that the caller sees. Raises NotFound, ParseError."""
         candidates = asked_uris(request)
-        own = Subquery(ImportLink.objects.filter(task=OuterRef("pk")).order_by("id").values("storage_id")[:1])
-        task = (
-            Task.objects.filter(pk=pk, project__in=visible_projects(request.user)).values_list("project_id", "data", own).first()
-        )
+        task = TASK.one(key_of(pk), request.user.active_organization_id or 0)
         if task is None:
             raise NotFound("No Task matches the given query.")
-        project_id, data, own_id = task
-        present = set(uris.occurring(data, schemes()))
-        if not (permitted := [uri for uri in candidates if uri in present]):
+        project_id, data, stamp, own_id, own_key = task
+        sources = sources_of(project_id, stamp)
+        present = set(uris.occurring(data, schemes(), sources.own_uri(own_id, own_key)))
+        if not (found := [uri for uri in candidates if uri in present]):
             raise NotFound("This URI does not occur in the task's data.")
-        return self.serve(request, permitted, load_sources([project_id])[project_id], own_id)
+        return self.find(found, sources, own_id)
 
 
 class ProjectMedia(MediaView):
@@ -107,7 +119,8 @@ class ProjectMedia(MediaView):
         candidates = asked_uris(request)
         if not visible_projects(request.user).filter(pk=pk).exists():
             raise NotFound("No Project matches the given query.")
-        return self.serve(request, candidates, load_sources([pk])[pk])
+        source, key = self.find(candidates, load_sources([pk])[pk])
+        return serve(request, source, key, request.user.pk)
 
 
 def asked_uris(request: Request) -> list[str]:
@@ -117,16 +130,3 @@ def asked_uris(request: Request) -> list[str]:
     if not (candidates := uris.decode(fileuri)):
         raise ParseError("fileuri is neither URL-safe base64 of a storage URI nor a percent-encoded storage URI.")
     return candidates
-
-
-def see_other(url: str, ttl: int) -> HttpResponse:
-    """A redirect to a URL signed for ``ttl`` seconds, which a browser may remember until a minute before it expires."""
-    return HttpResponse(
-        status=303,
-        headers={
-            "Location": url,
-            "Cache-Control": f"private, max-age={max(ttl - MARGIN, 0)}",
-            "Vary": "Authorization, Cookie",
-            "Referrer-Policy": "no-referrer",
-        },
-    )

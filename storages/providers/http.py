@@ -48,6 +48,7 @@ class Body(Readable):
 
     def __init__(self, response: Any, host: str, meter: Meter, chunk: int | None = None) -> None:
         self.response, self.host, self.meter, self.chunk = response, host, meter, chunk
+        self.watched = getattr(response, "watched", None)  # the connection, for the watchdog
 
     def read(self, size: int = -1) -> bytes:
         size = self.chunk if self.chunk and size > self.chunk else size
@@ -228,7 +229,8 @@ class HTTPClient(Client):
             when = parse_http_date(modified) if modified else None
         except (KeyError, ValueError):
             raise errors.ConfigInvalid(f"the answer is not one of {self.service}; check {self.settings}") from None
-        return ObjectInfo(key, size, when, headers.get("ETag", "").strip('"'), headers.get("Content-Type", ""))
+        etag, kind = headers.get("ETag", "").strip('"'), headers.get("Content-Type", "")
+        return ObjectInfo(key, size, when, etag, kind, headers.get("Content-Encoding", ""))
 
     def host(self) -> str:
         self._host = self._host or urlsplit(self.url()).netloc

@@ -8,6 +8,9 @@ from rest_framework import serializers
 from tasks.models import Annotation, Prediction, Task
 
 PAGING = [OpenApiParameter("page", int, description="from 1; past the end 404"), OpenApiParameter("page_size", int)]
+SIGNED_LINKS = OpenApiParameter(
+    "signed_links", bool, description="links that need no cookie or token and expire; default: the setting MEDIA_SIGNED_LINKS"
+)
 RESOLVE = OpenApiParameter("resolve_uri", bool, description="default true: storage URIs become links a browser can load")
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -18,7 +19,7 @@ from projects.paging import read_page
 from projects.parameters import read_flag
 from tasks.access import get_task
 from tasks.api.races import settled
-from tasks.api.schema import PAGING, RESOLVE, FlatTask, TaskPage, TaskShape
+from tasks.api.schema import PAGING, RESOLVE, SIGNED_LINKS, FlatTask, TaskPage, TaskShape
 from tasks.deletion import delete_tasks
 from tasks.drafts import TaskDraft
 from tasks.presenting import present_flat, present_tasks
@@ -41,6 +42,7 @@ LIST_PARAMETERS = [
         "selectedItems", str, description='JSON: {"all": false, "included": [ids]} or {"all": true, "excluded": [ids]}'
     ),
     RESOLVE,
+    SIGNED_LINKS,
 ]
 
 
@@ -58,6 +60,10 @@ def _wants_all(request: Request) -> bool:
     return fields == "all"
 
 
+def _signed_for(request: Request) -> int | None:
+    return request.user.pk if read_flag(request, "signed_links", settings.MEDIA_SIGNED_LINKS) else None
+
+
 class Tasks(APIView):
     @extend_schema(operation_id="tasks_list", parameters=LIST_PARAMETERS, responses=TaskPage)
     def get(self, request: Request) -> Response:
@@ -72,7 +78,7 @@ class Tasks(APIView):
         totals = _totals(project) if whole else _counted(tasks)
         page.require(totals["total"])
         ids = list(tasks.values_list("id", flat=True)[page.offset : page.offset + page.size])
-        payloads = present_tasks(ids, full=full, resolve=resolve)
+        payloads = present_tasks(ids, full=full, resolve=resolve, signed_for=_signed_for(request))
         if include := request.query_params.get("include"):
             keys = {key.strip() for key in include.split(",")}
             payloads = [{key: value for key, value in payload.items() if key in keys} for payload in payloads]
@@ -107,10 +113,10 @@ def _counted(tasks: Any) -> dict[str, int]:
 
 
 class TaskDetail(APIView):
-    @extend_schema(operation_id="tasks_get", parameters=[RESOLVE], responses=TaskShape)
+    @extend_schema(operation_id="tasks_get", parameters=[RESOLVE, SIGNED_LINKS], responses=TaskShape)
     def get(self, request: Request, pk: int) -> Response:
         task = get_task(request.user, pk)
-        return self._answer(task.pk, resolve=read_flag(request, "resolve_uri", True))
+        return self._answer(task.pk, resolve=read_flag(request, "resolve_uri", True), signed_for=_signed_for(request))
 
     @extend_schema(operation_id="tasks_update", request=TaskWrite(partial=True), responses=TaskShape)
     def patch(self, request: Request, pk: int) -> Response:
@@ -134,8 +140,8 @@ class TaskDetail(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @staticmethod
-    def _answer(task_id: int, *, resolve: bool) -> Response:
-        payloads = present_tasks([task_id], full=True, resolve=resolve)
+    def _answer(task_id: int, *, resolve: bool, signed_for: int | None = None) -> Response:
+        payloads = present_tasks([task_id], full=True, resolve=resolve, signed_for=signed_for)
         if not payloads:
             raise NotFound("No Task matches the given query.")
         return Response(payloads[0])

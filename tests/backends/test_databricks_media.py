@@ -47,29 +47,6 @@ def test_a_uri_in_task_data_is_served_by_the_proxy_without_a_sync(api, link, uri
 
 
 @pytest.mark.parametrize(
-    ("asked", "first", "last"),
-    [("0-0", 0, 0), ("5-9", 5, 9), ("2000-", 2000, 2047), ("-7", 2041, 2047), ("2046-9999", 2046, 2047)],
-)
-def test_a_range_is_served_as_such(api, fake, link, asked, first, last):
-    answer = api.get(link(), headers={"Range": f"bytes={asked}"})
-    assert (answer.status_code, answer["Content-Range"]) == (206, f"bytes {first}-{last}/2048")
-    assert content(answer) == PICTURE[first : last + 1] and answer["Content-Length"] == str(last - first + 1)
-    assert any(request.status == 206 for request in fake.requests), "only the part was read"
-
-
-def test_a_range_behind_the_end_is_416_with_the_size(api, link):
-    answer = api.get(link(), headers={"Range": "bytes=2048-"})
-    assert (answer.status_code, answer["Content-Range"]) == (416, "bytes */2048")
-
-
-def test_head_and_conditions_are_answered(api, link):
-    address = link()
-    head = api.head(address)
-    assert (head.status_code, head["Content-Length"]) == (200, "2048")
-    assert api.get(address, headers={"If-None-Match": head["ETag"]}).status_code == 304
-
-
-@pytest.mark.parametrize(
     "uri",
     ["dbx://Volumes/main/default/other/a.png", "dbx://Volumes/main/default/data-2/a.png", f"dbx:/{ROOT}/out/a.png", f"dbx:/{ROOT}/in/../a",
      "dbx://main/default/data/in/a.png", f"dbx:/{ROOT}/IN/a.png"],

@@ -29,8 +29,11 @@ BASELINES: dict[str, dict[tuple[str, str], Baseline]] = {
     "redirect-8": _both("5, uWSGI 8 loaded", rate=41, app=26.1, p50=190),
     # per CPU second, from the CPU seconds per 10,000 of boto3, which Label Studio lists and reads with
     "planes": _both("6, boto3 resource, GET boto3", **{"s3-keys": 5435, "s3-objects": 312}),
-    "page": _both("5, 100 a page", rate=3.1, app=320, p50=284),
-    **dict.fromkeys(("changed", "parquet", "latency", "scale"), {}),  # Parquet is not supported there, the others not measured
+    "page": _both("5, 100 a page", rate=3.1, app=320, p50=284, statements=232),
+    **{f"{kind}-{clients}": {} for kind in ("direct", "nginx") for clients in (1, 8, 64)},
+    **dict.fromkeys(
+        ("changed", "parquet", "latency", "scale", "proxy-64", "link-1", "link-8"), {}
+    ),  # Parquet is not supported there, the others not measured
 }
 
 
@@ -42,13 +45,13 @@ def _cost(database: str, limit: float) -> Marks:
     return {(database, "cpu"): Mark("<=", limit)}
 
 
+def _marks(**marks: Mark) -> Marks:
+    return {(database, name): mark for database in (POSTGRES, SQLITE) for name, mark in marks.items()}
+
+
 def _always() -> Marks:
     """Memory of the largest worker in MiB; milliseconds of the POST that starts a sync."""
-    return {
-        (database, name): mark
-        for database in (POSTGRES, SQLITE)
-        for name, mark in (("peak", Mark("<", 200)), ("post", Mark("<", 300)))
-    }
+    return _marks(peak=Mark("<", 200), post=Mark("<", 300))
 
 
 # (database, figure) by kind of case; rates are per second, CPU figures seconds per 10,000 of app and database
@@ -61,6 +64,12 @@ MARKS: dict[str, Marks] = {
     "parquet": _least(POSTGRES, 10_000) | _always(),
     "latency": _least(POSTGRES, 8000) | _least(SQLITE, 8000),
     "export": _always(),
+    "proxy-1": _marks(rate=Mark(">=", 450), app=Mark("<=", 1.6), first=Mark("<=", 8)),
+    "proxy-8": _marks(rate=Mark(">=", 600), app=Mark("<=", 1.6)),
+    "redirect-1": _marks(rate=Mark(">=", 300), app=Mark("<=", 4)),
+    "redirect-8": _marks(rate=Mark(">=", 600), app=Mark("<=", 4)),
+    "link-8": _marks(rate=Mark(">=", 1500)),
+    "page": _marks(p50=Mark("<=", 20), statements=Mark("<=", 12)),
 }
 MEMORY_MARK = Mark("<", 10)  # percent from the smallest to the largest bucket
 COST_MARK = Mark("<=", 1.2)  # CPU of a task of the largest bucket by that of the smallest

@@ -49,12 +49,15 @@ class Load:
         return statistics.median(seconds) * 1000
 
 
-def run(server: Server, requests: Sequence[Get], clients: int) -> Load:
-    """Sends every request once, each by the next client that is free. Raises Unexpected for a status that was not foreseen."""
+def run(server: Server, requests: Sequence[Get], clients: int, url: str = "") -> Load:
+    """Sends every request once, each by the next client that is free; to ``url`` if that is not the server's.
+
+    Raises Unexpected for a status that was not foreseen.
+    """
     load, todo, lock = Load(clients), iter(requests), threading.Lock()
 
     def client() -> None:
-        connection = HTTPConnection(server.url.removeprefix("http://"), timeout=TIMEOUT)
+        connection = HTTPConnection((url or server.url).removeprefix("http://"), timeout=TIMEOUT)
         buffer = memoryview(bytearray(MIB))
         try:
             while load.fault is None:

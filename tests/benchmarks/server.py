@@ -53,7 +53,7 @@ def start(database: str, workers: int = WORKERS) -> Iterator[Server]:
         env, db = environment(home, workers), None
         if database == "postgres":
             db, env["DATABASE_URL"] = stack.enter_context(postgres(home))
-        stub = stack.enter_context(s3_stub.start())
+        stub = stack.enter_context(s3_stub.start("--big-mib", "256"))
         app = stack.enter_context(quayside(env, home / "up.log"))
         yield Server(f"http://127.0.0.1:{env['PORT']}", stub, database, env, app, db, workers_of(app))
 
@@ -72,6 +72,7 @@ def environment(home: Path, workers: int) -> dict[str, str]:
         "SSRF_ALLOWED_NETWORKS": "127.0.0.0/8",
         "SYNC_ON_TARGET_STORAGE_CREATION": "false",
         "AWS_EC2_METADATA_DISABLED": "true",
+        "RESOLVER_PROXY_OFFLOAD": "nginx",  # where nginx asks
     }
 
 

@@ -2,45 +2,64 @@
 
 from collections.abc import Iterator
 
-from tests.benchmarks import load
+from tests.benchmarks import load, statements
 from tests.benchmarks.api import Api
-from tests.benchmarks.baseline import baseline
+from tests.benchmarks.baseline import baseline, mark
+from tests.benchmarks.fronted import fronted
 from tests.benchmarks.load import Get, Load
 from tests.benchmarks.measure import MIB
 from tests.benchmarks.report import COST, RATE, Figure
 from tests.benchmarks.sync_cases import TIMEOUT
 
-CLIENTS = (1, 8)
-OBJECT, RANGE = 64 * MIB, 8 * MIB  # bytes; a range is what RESOLVER_PROXY_MAX_RANGE_SIZE lets through
+CLIENTS, STREAMS = (1, 8), (1, 8, 64)
+OBJECT, RANGE = 256 * MIB, 8 * MIB  # bytes; a range is what RESOLVER_PROXY_MAX_RANGE_SIZE lets through
 PAGE = 100  # tasks
+KEY = "media/big.bin"
 
 
 def proxy(api: Api, passes: int) -> Iterator[Figure]:
-    """The object of 64 MiB in ranges of 8 MiB, read ``passes`` times in all."""
+    """The object of 256 MiB in ranges of 8 MiB, read ``passes`` times in all: from the store, through us, through nginx."""
     project = api.project("Proxy")
     api.sync(api.source(project, "media", presign=False), 1, TIMEOUT)
     (task,) = resolver_paths(api, project)
     ranges = [{"Range": f"bytes={start}-{start + RANGE - 1}"} for start in range(0, OBJECT, RANGE)]
-    requests = [Get(task, 206, headers) for headers in ranges] * passes
-    load.run(api.server, requests[: len(ranges)], max(CLIENTS))  # opens the connections to the store and the database
-    for clients in CLIENTS:
-        done, case = load.run(api.server, requests, clients), f"Proxy, 64 MiB in 8 MiB ranges, {_named(clients)}"
-        gib, kind = done.received / (1 << 30), f"proxy-{clients}"
-        yield _figure(api, kind, "rate", case, "rate", done.mib_per_second, "MiB/s", RATE)
+    with fronted(api.server) as nginx:
+        for kind, path, url in (
+            ("direct", f"/{KEY}", api.server.stub),
+            ("proxy", task, api.server.url),
+            ("nginx", task, nginx),
+        ):
+            requests = [Get(path, 206, headers) for headers in ranges] * passes
+            load.run(api.server, requests[: len(ranges)], max(STREAMS), url)  # opens the connections to store and database
+            for clients in STREAMS:
+                yield from _streams(api, f"{kind}-{clients}", PATHS[kind], load.run(api.server, requests, clients, url))
+
+
+PATHS = {"direct": "Straight from the store", "proxy": "Proxy", "nginx": "Proxy, nginx carries the bytes"}
+
+
+def _streams(api: Api, kind: str, path: str, done: Load) -> Iterator[Figure]:
+    case, gib = f"{path}, 256 MiB in 8 MiB ranges, {_named(done.clients)}", done.received / (1 << 30)
+    yield _figure(api, kind, "rate", case, "rate", done.mib_per_second, "MiB/s", RATE)
+    yield _figure(api, kind, "first", case, "first byte p50", Load.p50(done.first_byte), "ms")
+    if not kind.startswith("direct"):
         yield _figure(api, kind, "app", case, "CPU app", done.usage.app / gib, "s/GiB")
-        yield _figure(api, kind, "first", case, "first byte p50", Load.p50(done.first_byte), "ms")
 
 
 def redirect(api: Api, count: int) -> Iterator[Figure]:
-    """Redirects to signed URLs, ``count`` of them for each number of clients."""
+    """Redirects to signed URLs, ``count`` of them for each number of clients: to a token, and by signed links."""
     project = api.project("Redirect")
-    api.sync(api.source(project, "bench-100", presign=True), 100, TIMEOUT)
-    paths = resolver_paths(api, project)
-    requests = [Get(paths[n % len(paths)], 303) for n in range(count)]
-    load.run(api.server, requests[:100], max(CLIENTS))
-    for clients in CLIENTS:
-        done, case = load.run(api.server, requests, clients), f"Presigned redirect, {_named(clients)}"
-        yield from _requests(api, f"redirect-{clients}", case, done)
+    api.sync(api.source(project, "bench-1000", presign=True), 1000, TIMEOUT)
+    for kind, case, options in (
+        ("redirect", "Presigned redirect", ""),
+        ("link", "Presigned redirect by a signed link", "&signed_links=true"),
+    ):
+        paths = resolver_paths(api, project, 1000, options)
+        requests = [Get(paths[n % len(paths)], 303) for n in range(count)]
+        load.run(api.server, requests[:100], max(CLIENTS))
+        for clients in CLIENTS:
+            done = load.run(api.server, requests, clients)
+            yield from _requests(api, f"{kind}-{clients}", f"{case}, {_named(clients)}", done)
 
 
 def page(api: Api, count: int) -> Iterator[Figure]:
@@ -51,12 +70,14 @@ def page(api: Api, count: int) -> Iterator[Figure]:
     path = f"/api/tasks/?project={project}&page_size={PAGE}&fields=all&resolve_uri=true&page="
     requests = [Get(f"{path}{n % 10 + 1}", 200) for n in range(count)]
     load.run(api.server, requests[:20], max(CLIENTS))
-    yield from _requests(api, "page", f"Page of {PAGE} tasks, 1 client", load.run(api.server, requests, 1))
+    case = f"Page of {PAGE} tasks, 1 client"
+    yield from _requests(api, "page", case, load.run(api.server, requests, 1))
+    yield _figure(api, "page", "statements", case, "SQL statements", statements.of(api.server, f"{path}1"), "")
 
 
-def resolver_paths(api: Api, project: int) -> list[str]:
+def resolver_paths(api: Api, project: int, count: int = PAGE, options: str = "") -> list[str]:
     """The links that the first page of tasks gives to a browser."""
-    tasks = api.call("GET", f"/api/tasks/?project={project}&page_size={PAGE}&resolve_uri=true")["tasks"]
+    tasks = api.call("GET", f"/api/tasks/?project={project}&page_size={count}&resolve_uri=true{options}")["tasks"]
     return [task["data"]["image"].removeprefix(api.server.url) for task in tasks]
 
 
@@ -69,7 +90,8 @@ def _requests(api: Api, kind: str, case: str, done: Load) -> Iterator[Figure]:
 
 
 def _figure(api: Api, kind: str, name: str, case: str, label: str, value: float, unit: str, better: str = COST) -> Figure:
-    return Figure(case, label, value, unit, better, baseline(kind, name, api.server.database))
+    db = api.server.database
+    return Figure(case, label, value, unit, better, baseline(kind, name, db), mark(kind, name, db))
 
 
 def _named(clients: int) -> str:

@@ -94,9 +94,14 @@ class AzureFake(Faults):
         self._containers.append(name)
         return name
 
-    def put(self, container: str, name: str, body: bytes, content_type: str = "application/octet-stream") -> None:
+    def put(
+        self, container: str, name: str, body: bytes, content_type: str = "application/octet-stream", encoding: str = ""
+    ) -> None:
+        """``encoding``: the Content-Encoding that the blob is stored with."""
         blob = self._inside.get_blob_client(container, name)
-        blob.upload_blob(body, overwrite=True, content_settings=ContentSettings(content_type=content_type))
+        blob.upload_blob(
+            body, overwrite=True, content_settings=ContentSettings(content_type=content_type, content_encoding=encoding or None)
+        )
 
     def get(self, container: str, name: str) -> bytes | None:
         """The body, None if there is no such blob."""

@@ -114,4 +114,4 @@ def resource_of(bucket: str, stored: Stored) -> dict[str, str]:
         "timeCreated": when,
         "updated": when,
         "timeStorageClassUpdated": when,
-    }
+    } | ({"contentEncoding": stored.encoding} if stored.encoding else {})

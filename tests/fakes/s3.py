@@ -62,8 +62,9 @@ class S3Fake(Faults):
         """A bucket in ``region`` (default: the fake's own; another one makes clients meet redirects)."""
         self._objects.create_bucket(name, region or self.region)
 
-    def put(self, bucket: str, key: str, body: bytes, content_type: str = "binary/octet-stream") -> None:
-        self._objects.put(bucket, key, body, content_type)
+    def put(self, bucket: str, key: str, body: bytes, content_type: str = "binary/octet-stream", encoding: str = "") -> None:
+        """``encoding``: the Content-Encoding that was given when the object was written."""
+        self._objects.put(bucket, key, body, content_type, encoding)
 
     def get(self, bucket: str, key: str) -> bytes | None:
         """The body, None if there is no such object."""

@@ -37,10 +37,10 @@ class Objects:
         bucket = self.bucket(name)
         return None if bucket is None else bucket.region_name
 
-    def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
+    def put(self, bucket: str, key: str, body: bytes, content_type: str, encoding: str = "") -> None:
         with self.lock:
             stored = self.backend.put_object(bucket, key, body)
-            stored.set_metadata({"Content-Type": content_type})
+            stored.set_metadata({"Content-Type": content_type} | ({"Content-Encoding": encoding} if encoding else {}))
 
     def get(self, bucket: str, key: str) -> bytes | None:
         with self.lock:

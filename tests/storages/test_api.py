@@ -17,6 +17,7 @@ S3_KEYS = {
 }  # fmt: skip
 OURS = {"last_run": None, "next_sync": None, "sync_schedule": "", "sync_timezone": "UTC", "webhook_url": None}
 POLICIES = {
+    "presign_problem": "",
     "changed_policy": "ignore", "vanished_policy": "keep", "renamed_policy": "new", "vanished_cap": 20, "sync_workers": 4, "sync_reads": 32,
 }  # fmt: skip
 

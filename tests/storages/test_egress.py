@@ -190,6 +190,7 @@ def test_what_another_server_answers_is_never_quoted(api, s3_settings, project, 
 def test_an_endpoint_cannot_put_our_threads_to_sleep(api, s3_settings, monkeypatch):
     naps: list[float] = []
     monkeypatch.setattr("time.sleep", naps.append)
+    monkeypatch.setattr("storages.api.preview.TIME_LIMIT", 2)
     with Server(lambda request: Response(503, {"Retry-After": "86400", "Content-Length": "0"})) as slow:
         assert api.post("/api/storages/s3/validate", s3_settings | {"s3_endpoint": slow.url}).status_code == 400
         assert naps == [], "a connection check makes one attempt"

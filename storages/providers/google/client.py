@@ -21,6 +21,7 @@ from storages.providers.rounds import Rounds
 
 PAGE_SIZE = 1000  # "Objects: list", maxResults
 ENTRY = "name,size,updated,generation,contentType"
+DESCRIBED = f"{ENTRY},contentEncoding"
 # https://cloud.google.com/storage/docs/json_api/v1/status-codes: error.errors[].reason. "required" is left to the status:
 # it is a missing parameter (400), a missing length (411) or a missing token (401)
 CODES: dict[str, type[errors.StorageError]] = {
@@ -65,7 +66,7 @@ class GCSClient(HTTPClient):
     """One bucket, reached with one identity."""
 
     scheme = "gs"
-    capabilities = Capabilities(presign=True, ranges=True, subfolders=True)
+    capabilities = Capabilities(presign=True, ranges=True, subfolders=True, if_match=False)  # its etag is the generation
     service, settings = "Google Cloud Storage", "bucket and prefix"
     codes = CODES
     grants = {
@@ -182,7 +183,7 @@ class GCSClient(HTTPClient):
             raise self.refusal(errors.AccessDenied, verb, told=f"not granted: {', '.join(lacking)}")
 
     def stat(self, key: str) -> ObjectInfo:
-        body = self.answer("GET", self.url(key, {"fields": ENTRY}), "read", key)[1]
+        body = self.answer("GET", self.url(key, {"fields": DESCRIBED}), "read", key)[1]
         with _believed():
             return _info(json.loads(body))
 
@@ -220,9 +221,10 @@ class GCSClient(HTTPClient):
 
 
 def _info(entry: Mapping[str, Any]) -> ObjectInfo:
-    """An object resource with the fields of ENTRY; sizes and generations are strings."""
+    """An object resource with the fields of ENTRY or DESCRIBED; sizes and generations are strings."""
     modified = datetime.fromisoformat(entry["updated"])
-    return ObjectInfo(entry["name"], int(entry["size"]), modified, str(entry["generation"]), entry.get("contentType") or "")
+    kind, encoding = entry.get("contentType") or "", entry.get("contentEncoding") or ""
+    return ObjectInfo(entry["name"], int(entry["size"]), modified, str(entry["generation"]), kind, encoding)
 
 
 @contextmanager

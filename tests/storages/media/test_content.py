@@ -4,11 +4,12 @@ import pytest
 from django.http import HttpResponse
 
 from storages.client import ObjectInfo
-from storages.media.content import disposition, media_type
+from storages.media.content import coding, disposition, media_type
+from storages.media.headers import described
 
 
-def info(key: str, content_type: str = "") -> ObjectInfo:
-    return ObjectInfo(key, 1, None, "", content_type)
+def info(key: str, content_type: str = "", encoding: str = "") -> ObjectInfo:
+    return ObjectInfo(key, 1, None, "", content_type, encoding)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,12 @@ def info(key: str, content_type: str = "") -> ObjectInfo:
         ("odd?name#x.png", "", "image/png"),
         ("a/b.png", "nonsense", "image/png"),
         ("a/b.png", "text/html\r\nSet-Cookie: a=b", "image/png"),
+        ("a/b.png", "image/webp ; a=1;b = 2", "image/webp"),
+        ("a/b.png", "image/webp;,text/html", "image/webp"),
+        ("a/b.png", "image/webp; a=b\r\nSet-Cookie: a=b", "image/webp"),
+        ("a/b.png", "image/webp, text/html", "image/png"),
+        ("a/b.mp4", 'video/mp4; codecs="avc1.42E01E, mp4a.40.2"', 'video/mp4; codecs="avc1.42E01E, mp4a.40.2"'),
+        ("a/b.txt", "text/html;", "text/html;"),
     ],
 )
 def test_the_media_type_is_the_storages_or_the_extensions(key, stored, expected):
@@ -60,10 +67,64 @@ def test_passive_types_are_shown_inline(key):
         ("a.png", "image/svg+xml"),
         ("a.png", "application/atom+xml"),
         ("a.png", "multipart/x-mixed-replace"),
+        ("a.png", "multipart/x-mixed-replace; boundary=text/plain"),
+        ("a.svgz", ""),
+        ("a.SVG", ""),
+        ("a.HTML", "application/octet-stream"),
+        ("a.html", "nonsense"),
+        ("a.html", ", image/png"),
+        ("a.wasm", ""),
+        ("a.txt", "text/html;"),
+        ("a.txt", "\ttext/html  ;charset=utf-8"),
+        ("a.txt", "text/html\t"),
+        ("a.txt", "tExT/hTmL"),
+        ("a.png", "Image/SVG+XML; charset=utf-8"),
+        ("a.png", "image/svg"),
+        ("a.png", "application/xhtml+xml; charset=utf-8"),
+        ("a.png", "text/xml"),
+        ("a.png", "application/xml;x=y"),
+        ("a.png", "text/xsl"),
+        ("a.png", "text/javascript"),
+        ("a.png", "application/javascript"),
+        ("a.png", "application/pdf"),
+        ("a.png", "application/wasm"),
+        ("a.png", "message/rfc822"),
+        ("a.png", "text/cache-manifest"),
+        ("a.png", "application/x-shockwave-flash"),
     ],
 )
-def test_types_that_may_run_script_are_attachments(key, stored):
+def test_types_that_may_run_script_are_attachments_in_a_sandbox(key, stored):
     assert disposition(info(key, stored)).startswith("attachment")
+    answer = described(HttpResponse(), info(key, stored), 1)
+    assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox"  # no allow-scripts, no allow-same-origin
+    assert answer["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("stored", "sent"),
+    [
+        ("", ""),
+        ("gzip", "gzip"),
+        ("aws-chunked", ""),
+        ("identity", ""),
+        ("aws-chunked,gzip", "gzip"),
+        ("GZIP , br", "gzip, br"),
+        ("gz ip", ""),
+        ("gzip\r\nSet-Cookie: a=b", ""),
+        ("gzip,,br", ""),
+    ],
+)
+def test_only_codings_of_the_bytes_themselves_are_told(stored, sent):
+    assert coding(info("a.txt", encoding=stored)) == sent
+    assert described(HttpResponse(), info("a.txt", encoding=stored), 1).get("Content-Encoding", "") == sent
+
+
+@pytest.mark.parametrize(
+    ("key", "encoding", "expected"),
+    [("a.csv.gz", "gzip", "text/csv"), ("a.csv.gz", "", "application/gzip"), ("a.svgz", "gzip", "image/svg+xml")],
+)
+def test_a_compressed_name_has_the_inner_type_where_the_coding_is_told_beside_it(key, encoding, expected):
+    assert media_type(info(key, encoding=encoding)) == expected
 
 
 @pytest.mark.parametrize(
@@ -76,6 +137,11 @@ def test_types_that_may_run_script_are_attachments(key, stored):
         ("a/b\r\nX: y.png", 'inline; filename="b__X: y.png"'),
         ("a/b\u202egnp.png", 'inline; filename="b_gnp.png"'),
         ("a/b\ud800.png", 'inline; filename="b_.png"'),
+        ("a/b\u200f\u2066gnp.png", 'inline; filename="b__gnp.png"'),
+        ("a/b\0c\x7f.png", 'inline; filename="b_c_.png"'),
+        ("a/back\\slash.png", 'inline; filename="back_slash.png"'),
+        ("a/日本 .png", "inline; filename*=utf-8''%E6%97%A5%E6%9C%AC%20.png"),
+        ("a/folder.png/", 'inline; filename="folder.png"'),
     ],
 )
 def test_the_file_name_is_safe_to_save_and_to_send(key, expected):

@@ -68,6 +68,7 @@ def test_a_uri_may_lie_anywhere_in_the_tasks_data(api, task, source, make_task, 
         "s3://elsewhere/ds/1.png",
         "gs://data/ds/1.png",
         "file:///etc/passwd",
+        "redis://127.0.0.1:6379/1/ds/1.png",
     ],
 )
 def test_nothing_outside_the_storages_bucket_and_prefix_is_served_even_if_a_task_names_it(api, source, make_task, s3, route, uri):
@@ -76,3 +77,30 @@ def test_nothing_outside_the_storages_bucket_and_prefix_is_served_even_if_a_task
     source(prefix="ds", presign=False)
     assert_envelope(api.get(address(route, make_task({"image": uri}), encode(uri))), 404)
     assert s3.requests == []
+
+
+def told(response) -> tuple[int, str]:
+    """What an answer gives away."""
+    return response.status_code, response.json()["detail"]
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+@pytest.mark.parametrize("route", ROUTES)
+def test_whether_a_foreign_object_exists_is_not_told(api, source, make_task, s3, route, method):
+    s3.put("data", "secret.png", PICTURE)
+    source(prefix="ds", presign=False)
+    task = make_task({"image": URI})
+    there, missing = (address(route, task, encode(f"s3://data/{name}")) for name in ("secret.png", "none.png"))
+    if method == "get":
+        assert told(api.get(there)) == told(api.get(missing))
+        assert told(api.get(there, headers={"Range": "bytes=99999-"})) == told(api.get(missing))
+    assert getattr(api, method)(there).status_code == getattr(api, method)(missing).status_code == 404
+    assert s3.requests == []
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_whether_a_foreign_task_or_project_exists_is_not_told(stranger, task, source, route):
+    source()
+    foreign = stranger.get(address(route, task))
+    unknown = stranger.get(route.format(task=999999, project=999999) + f"?fileuri={encode(URI)}")
+    assert told(foreign) == told(unknown)

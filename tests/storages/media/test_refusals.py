@@ -18,6 +18,50 @@ def test_a_fileuri_that_is_missing_or_no_uri_is_400(api, task, route, query):
     assert_envelope(api.get(route.format(task=task.pk, project=task.project_id) + query), 400)
 
 
+STRANGE = [
+    "s3://data/\0",
+    "s3://data/ds/../../etc/passwd",
+    "s3://data/" + "x" * 5000,
+    "s3://data",
+    "s3://",
+    "s3:///ds/1.png",
+    "s3://data\\ds\\1.png",
+    "S3://data/ds/1.png",
+    "://",
+    "javascript://data/ds/1.png",
+    "http://127.0.0.1/latest/meta-data",
+    "file:///etc/passwd",
+    "s3://data/ds/\ud800.png",
+    "s3://data@elsewhere/ds/1.png",
+]
+
+
+def storable(uri: str) -> bool:
+    """Whether PostgreSQL takes it as part of a task's data."""
+    return "\0" not in uri and not any("\ud800" <= character <= "\udfff" for character in uri)
+
+
+@pytest.mark.parametrize("uri", STRANGE)
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_strange_uri_is_404_even_with_a_strange_range_and_is_asked_of_nobody(api, make_task, source, s3, route, uri):
+    source(prefix="ds", presign=False)
+    task = make_task([URI, uri] if storable(uri) else [URI])
+    for headers in ({}, {"Range": "bytes=" + "9" * 8000 + "-"}, {"Range": "bytes=-0"}, {"If-Range": "\x7f" * 8000}):
+        assert_envelope(api.get(address(route, task, encode(uri)), headers=headers), 404)
+    assert s3.requests == []
+
+
+@pytest.mark.parametrize(
+    "uri", ["s3://data/ds/\0.png", "s3://data/ds/%2e%2e/secret.png", "s3://data/ds/a\r\nb: c", "s3://data/ds/\uffff"]
+)
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_strange_key_is_asked_for_as_it_is_and_does_not_exist(api, make_task, source, s3, route, uri):
+    source(prefix="ds", presign=False)
+    s3.put("data", "secret.png", PICTURE)
+    task = make_task([URI, uri] if storable(uri) else [URI])
+    assert_envelope(api.get(address(route, task, encode(uri))), 404)
+
+
 @pytest.mark.parametrize("pk", ["0", "999999", "9" * 25, "x", "-1", "1.5"])
 @pytest.mark.parametrize("kind", ["tasks", "projects"])
 def test_an_unknown_or_impossible_id_is_404(api, task, kind, pk):

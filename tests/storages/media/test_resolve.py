@@ -7,6 +7,7 @@ from django.conf import settings as django_settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from storages.base import new_revision
 from storages.media.resolve import choose, load_sources, resolve_data
 from storages.media.uris import encode
 from tasks.signals import tasks_presenting
@@ -16,8 +17,12 @@ def link_to(uri: str, task_id: int = 5) -> str:
     return f"{django_settings.HOST}/tasks/{task_id}/resolve/?fileuri={encode(uri)}"
 
 
+def held(project):
+    return load_sources([project.pk])[project.pk]
+
+
 def usable(project):
-    return load_sources([project.pk])[project.pk].usable
+    return held(project).usable
 
 
 def payload(task, project) -> dict:
@@ -54,13 +59,13 @@ LEFT_ALONE = [
 @pytest.mark.parametrize("uri", RESOLVED)
 def test_a_uri_inside_bucket_and_prefix_becomes_a_link(project, source, uri):
     source(prefix="ds")
-    assert resolve_data({"image": uri}, 5, usable(project)) == {"image": link_to(uri)}
+    assert resolve_data({"image": uri}, 5, held(project)) == {"image": link_to(uri)}
 
 
 @pytest.mark.parametrize("value", LEFT_ALONE)
 def test_anything_else_stays_as_it_is(project, source, value):
     source(prefix="ds/")
-    assert resolve_data({"image": value}, 5, usable(project)) == {"image": value}
+    assert resolve_data({"image": value}, 5, held(project)) == {"image": value}
 
 
 def test_uris_are_resolved_one_by_one_at_any_depth_and_the_data_is_not_touched(project, source):
@@ -74,7 +79,7 @@ def test_uris_are_resolved_one_by_one_at_any_depth_and_the_data_is_not_touched(p
         "text": f"see {mine}.",
     }
     before = copy.deepcopy(data)
-    assert resolve_data(data, 5, usable(project)) == {
+    assert resolve_data(data, 5, held(project)) == {
         "a": [foreign, {"b": link_to(mine)}],
         "html": f'<img src="{link_to(mine)}"><img src="{foreign}">',
         "n": 1,
@@ -87,7 +92,7 @@ def test_uris_are_resolved_one_by_one_at_any_depth_and_the_data_is_not_touched(p
 def test_links_are_absolute_when_the_server_knows_its_host(project, source, settings):
     source(prefix="ds")
     settings.HOST = "https://label.example"
-    link = resolve_data("s3://data/ds/1.png", 5, usable(project))
+    link = resolve_data("s3://data/ds/1.png", 5, held(project))
     assert link == f"https://label.example/tasks/5/resolve/?fileuri={encode('s3://data/ds/1.png')}"
 
 
@@ -111,22 +116,22 @@ def test_storages_of_other_projects_serve_nothing_here(project, source, charlie)
     assert usable(project) == []
 
 
-def test_a_page_of_tasks_costs_two_queries_whatever_its_length(project, source, make_task):
+def test_a_page_of_tasks_costs_two_queries_whatever_its_length_and_one_more_after_a_change_of_the_storages(
+    project, source, make_task
+):
     storages = [source(prefix="ds"), source(), source(bucket="second")]
     counts = []
-    for length in (1, 40):
+    for length in (1, 1, 40):
         tasks = [make_task({"image": f"s3://data/ds/{i}.png"}, (storages[0], f"ds/{i}.png")) for i in range(length)]
         page = [payload(task, project) for task in tasks]
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             tasks_presenting.send(None, payloads=page, resolve=True)
         counts.append(len(queries))
         for number, (task, shown) in enumerate(zip(tasks, page, strict=True)):
             assert shown["data"] == {"image": link_to(f"s3://data/ds/{number}.png", task.pk)}
             assert shown["storage_filename"] == f"ds/{number}.png"
             assert task.data == {"image": f"s3://data/ds/{number}.png"}
-    assert counts == [2, 2]
+    assert counts == [3, 2, 2]
 
 
 def test_without_resolving_a_page_still_names_the_objects_and_keeps_the_raw_uris(project, source, make_task):
@@ -154,3 +159,27 @@ def test_a_storage_with_broken_settings_leaves_the_rest_of_the_page_readable(pro
 def test_an_empty_page_asks_nothing(db, django_assert_num_queries):
     with django_assert_num_queries(0):
         tasks_presenting.send(None, payloads=[], resolve=True)
+
+
+@pytest.mark.parametrize(
+    "key", ["ds/a gs://b/c.png", "ds/a,s3://data/ds/b.png", "ds/ends with blanks  ", "ds/x\ts3://data/y", "ds/(1."]
+)
+def test_the_uri_of_a_tasks_own_object_is_one_uri_however_its_key_reads(project, source, make_task, key):
+    storage = source(prefix="ds")
+    task = make_task({"image": f"s3://data/{key}"}, (storage, key))
+    page = [payload(task, project)]
+    tasks_presenting.send(None, payloads=page, resolve=True)
+    assert page[0]["data"] == {"image": link_to(f"s3://data/{key}", task.pk)}
+
+
+def test_a_changed_deleted_or_added_storage_counts_at_once(project, source):
+    storage = source(prefix="ds")
+    assert [held.client.root for held in usable(project)] == ["ds/"]
+    storage.prefix = "other"
+    storage.revision = new_revision()
+    storage.save()
+    assert [held.client.root for held in usable(project)] == ["other/"]
+    source(prefix="second")
+    assert [held.client.root for held in usable(project)] == ["other/", "second/"]
+    storage.delete()
+    assert [held.client.root for held in usable(project)] == ["second/"]
