@@ -5,7 +5,7 @@ transaction of the rows it saves, so that a piece worked on twice is saved once.
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from django.db import models, transaction
@@ -145,14 +145,15 @@ def rewind(shard: Shard, **changes: object) -> None:
         setattr(shard, name, value)
 
 
-def split(shard: Shard, middle: str) -> None:
-    """Leaves the keys behind ``middle`` to another worker. Raises LeaseLost."""
+def split(shard: Shard, cuts: Sequence[str]) -> None:
+    """Leaves what is behind the first of the rising ``cuts``, in pieces that end at the others, to workers. Raises LeaseLost."""
+    parts = zip(cuts, [*cuts[1:], shard.high], strict=True)
     with transaction.atomic():
-        rest = Shard(run=shard.run, stage=shard.stage, folder=shard.folder, low=middle, high=shard.high)
-        if not owned(shard).update(high=middle):
+        if not owned(shard).update(high=cuts[0]):
             raise status.LeaseLost
-        rest.save(force_insert=True)
-    shard.high = middle
+        rest = [Shard(run=shard.run, stage=shard.stage, folder=shard.folder, low=low, high=high) for low, high in parts]
+        Shard.objects.bulk_create(rest)
+    shard.high = cuts[0]
 
 
 def split_by_folder(shard: Shard, folders: Iterable[str]) -> None:

@@ -50,7 +50,7 @@ def _list(shard: Shard, client: Client, pace: Pace, more: Callable[[], None]) ->
         importer.take(page)
         if splitter.due(page):
             importer.flush()
-            if splitter.split():
+            if splitter.split(page):
                 return _list(shard, client, pace, more)
     return importer.finish()
 

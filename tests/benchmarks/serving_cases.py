@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tests.benchmarks import load, statements
 from tests.benchmarks.api import Api
 from tests.benchmarks.baseline import baseline, mark
-from tests.benchmarks.fronted import fronted
+from tests.benchmarks.fronted import cpu, fronted
 from tests.benchmarks.load import Get, Load
 from tests.benchmarks.measure import MIB
 from tests.benchmarks.report import COST, RATE, Figure
@@ -32,18 +32,21 @@ def proxy(api: Api, passes: int) -> Iterator[Figure]:
             requests = [Get(path, 206, headers) for headers in ranges] * passes
             load.run(api.server, requests[: len(ranges)], max(STREAMS), url)  # opens the connections to store and database
             for clients in STREAMS:
-                yield from _streams(api, f"{kind}-{clients}", PATHS[kind], load.run(api.server, requests, clients, url))
+                before = cpu()
+                done = load.run(api.server, requests, clients, url)
+                yield from _streams(api, f"{kind}-{clients}", PATHS[kind], done, cpu() - before)
 
 
 PATHS = {"direct": "Straight from the store", "proxy": "Proxy", "nginx": "Proxy, nginx carries the bytes"}
 
 
-def _streams(api: Api, kind: str, path: str, done: Load) -> Iterator[Figure]:
+def _streams(api: Api, kind: str, path: str, done: Load, carrier: float) -> Iterator[Figure]:
     case, gib = f"{path}, 256 MiB in 8 MiB ranges, {_named(done.clients)}", done.received / (1 << 30)
     yield _figure(api, kind, "rate", case, "rate", done.mib_per_second, "MiB/s", RATE)
     yield _figure(api, kind, "first", case, "first byte p50", Load.p50(done.first_byte), "ms")
     if not kind.startswith("direct"):
-        yield _figure(api, kind, "app", case, "CPU app", done.usage.app / gib, "s/GiB")
+        label = "CPU app and nginx" if carrier else "CPU app"
+        yield _figure(api, kind, "app", case, label, (done.usage.app + carrier) / gib, "s/GiB")
 
 
 def redirect(api: Api, count: int) -> Iterator[Figure]:
