@@ -4,6 +4,8 @@ from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http.response import HttpResponseBase
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound, ParseError
@@ -33,11 +35,25 @@ MEDIA_ANSWERS = {
     404: OpenApiResponse(description="Unknown, or not visible to you"),
     416: OpenApiResponse(description="The range begins behind the end of the object"),
 }
-LINK = [OpenApiParameter(name, str, description="Of a signed link") for name in ("user", "storage", "expires", "signature")]
+LINK = [OpenApiParameter(name, int, description="Of a signed link") for name in ("user", "storage", "expires")]
 FILEURI = OpenApiParameter("fileuri", str, required=True, description="Storage URI in URL-safe base64, or percent-encoded")
-resolver_schema = extend_schema(
-    tags=["Media"], parameters=[FILEURI], responses=MEDIA_ANSWERS | {303: OpenApiResponse(description="Location: signed URL")}
-)
+ANSWERS = MEDIA_ANSWERS | {
+    303: OpenApiResponse(description="Location: signed URL"),
+    503: OpenApiResponse(description="As many files as allowed are being streamed; Retry-After says when to come back"),
+}
+resolver_schema = extend_schema(tags=["Media"], parameters=[FILEURI], responses=ANSWERS)
+link_schema = extend_schema(tags=["Media"], parameters=[FILEURI, *LINK], responses=ANSWERS)
+
+
+class LinkScheme(OpenApiAuthenticationExtension):
+    """Names signed links for the OpenAPI document."""
+
+    target_class = LinkAuthentication
+    name = "SignedLink"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        told = "A signed link: its parameters user, storage and expires belong to the signature"
+        return {"type": "apiKey", "in": "query", "name": "signature", "description": told}
 
 
 class AnyType(BaseContentNegotiation):
@@ -89,7 +105,7 @@ class TaskMedia(MediaView):
 
     authentication_classes = [LinkAuthentication, *MediaView.authentication_classes]
 
-    @resolver_schema
+    @link_schema
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         if isinstance(request.auth, Grant):
             source, key = granted(request.auth)
