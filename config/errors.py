@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions, status
@@ -43,6 +43,8 @@ def translated(error: Exception) -> Exception:
     if isinstance(error, RequestDataTooBig):
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         return api_exception(413, f"the body has more than {limit} bytes; send it in parts, or raise MAX_REQUEST_BYTES")
+    if isinstance(error, SuspiciousOperation):
+        return exceptions.ParseError("the request has more fields than a request needs, or a field that no client sends")
     if isinstance(error, OperationalError | InterfaceError):
         log.error("the database is away or busy: %s", error)
         return api_exception(503, "the database is away or busy; try again")

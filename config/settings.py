@@ -25,6 +25,8 @@ STORAGE_ENCRYPTION_KEYS = [
 MEDIA_LINK_KEYS = [  # the first signs links to media, all verify them; taking one out ends its links
     key.strip() for key in env_key("MEDIA_LINK_KEYS", DATA_DIR / "media_link_keys").split(",") if key.strip()
 ]
+if not MEDIA_LINK_KEYS or any(len(key) < 16 for key in MEDIA_LINK_KEYS):
+    raise EnvError("MEDIA_LINK_KEYS must hold at least one key, and each at least 16 characters")
 if SECRET_KEY in STORAGE_ENCRYPTION_KEYS:
     raise EnvError("SECRET_KEY and STORAGE_ENCRYPTION_KEYS must differ: one signs sessions, the other encrypts credentials")
 
@@ -203,6 +205,12 @@ LOGGING = {
 }
 if MEDIA_AUDIT_LOG:
     LOGGING["formatters"]["bare"] = {"format": "%(message)s"}
+    if MEDIA_AUDIT_LOG != "stderr":
+        try:
+            Path(MEDIA_AUDIT_LOG).parent.mkdir(parents=True, exist_ok=True)
+            Path(MEDIA_AUDIT_LOG).open("a").close()
+        except OSError as error:
+            raise EnvError(f"MEDIA_AUDIT_LOG={MEDIA_AUDIT_LOG!r} cannot be written: {error.strerror}") from None
     to_file = {"class": "logging.handlers.WatchedFileHandler", "filename": MEDIA_AUDIT_LOG, "encoding": "utf-8", "delay": True}
     to = {"class": "logging.StreamHandler"} if MEDIA_AUDIT_LOG == "stderr" else to_file
     LOGGING["handlers"]["audit"] = to | {"formatter": "bare"}

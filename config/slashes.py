@@ -14,6 +14,9 @@ from django.urls import Resolver404, resolve
 NUMBER = re.compile(r"(?<=/)[0-9]+(?=/|$)")  # a segment that is a number; no route names one
 
 
+LONGEST = 200  # characters of a path that is remembered: anybody can ask for a thousand paths of any length
+
+
 @lru_cache(maxsize=1024)
 def _routed(path: str) -> bool:
     """Whether there is a route for ``path``, in which every number is the same one."""
@@ -25,7 +28,7 @@ def _routed(path: str) -> bool:
 
 
 def _known(path: str) -> bool:
-    return _routed(NUMBER.sub("1", path))
+    return (_routed if len(path) <= LONGEST else _routed.__wrapped__)(NUMBER.sub("1", path))
 
 
 class EitherSlash:

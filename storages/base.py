@@ -62,6 +62,8 @@ class Storage(Scheduled, Notified):
 
     def save(self, *args: object, **kwargs: object) -> None:
         self.type = self.type or self.backend_name
+        if kwargs.get("update_fields") is None:
+            self.revision = new_revision()
         super().save(*args, **kwargs)
 
     def concrete(self) -> "Storage":

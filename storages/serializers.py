@@ -111,9 +111,10 @@ class StorageSerializer(serializers.ModelSerializer):
         before = schedules.settings_of(storage)
         with transaction.atomic():
             changes = attributes | {"revision": new_revision()}
+            changes |= {"presign_problem": ""} if hasattr(storage, "presign_problem") else {}  # of what was set before
             if attributes and not type(storage).objects.filter(pk=storage.pk).update(**changes):
                 raise Http404("The storage was deleted meanwhile.")
-            for name, value in attributes.items():
+            for name, value in changes.items():
                 setattr(storage, name, value)
             if schedules.settings_of(storage) != before:
                 schedules.plan_next(storage)

@@ -6,7 +6,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from projects.models import Project
-from storages.media import grants
+from storages.media import grants, signer
 from storages.providers import tokens
 from users.models import Organization, OrganizationMember, User
 
@@ -54,6 +54,7 @@ def no_old_tokens() -> None:
 def no_old_grants() -> None:
     """Ids come again in the next test, within the seconds that a signed link's permission is remembered."""
     grants.forget()
+    signer.forget()
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from storages.media.headers import etag
 from storages.media.slots import Slot
 from storages.watchdog import Asker
 
-REOPENINGS = 2  # in a row, without a byte in between
+REOPENINGS, AT_ALL = 2, 10  # in a row, without a byte in between; of one answer
+PIECE = 128 * 1024  # bytes that a browser must take within RESOLVER_PROXY_TIMEOUT (gunicorn sends a piece as a whole)
 
 
 class Body:
@@ -28,9 +29,10 @@ class Body:
 
     def __init__(self, client: Client, stream: ObjectStream, storage_id: int, slot: Slot, browser: Asker | None) -> None:
         self.client, self.storage_id, self.slot, self.browser = client, storage_id, slot, browser
+        slot.kept = True
         self.stream: ObjectStream | None = stream
         self.info, self.at, self.end = stream.info, stream.start, stream.end
-        self.started = False
+        self.reopenings, self.sent = AT_ALL, 0
         try:
             self.first = self._read()  # here, where a failure can still become a status
         except StorageError:
@@ -41,14 +43,15 @@ class Body:
         return self
 
     def __next__(self) -> bytes:
-        if not self.started:
-            self.started = True
-            release_database()
-        chunk, self.first = self.first or self._read(), b""
-        if not chunk:
+        if self.sent >= len(self.first):
+            self.first, self.sent = b"", 0  # not both buffers at once
+            self.first = self._read()
+        if not self.first:
             self.close()
             raise StopIteration
-        return chunk
+        piece = self.first[self.sent : self.sent + PIECE]
+        self.sent += PIECE
+        return piece
 
     def close(self) -> None:
         """Ends the upstream, and frees the slot; any number of times."""
@@ -66,9 +69,9 @@ class Body:
                     return self._piece(self.stream or self._reopened())
                 except Unavailable:
                     self._drop()
-                    if not attempts_left or (self.browser and watchdog.hung_up([self.browser])):
+                    if not (attempts_left and self.reopenings) or (self.browser and watchdog.hung_up([self.browser])):
                         raise
-                    attempts_left -= 1
+                    attempts_left, self.reopenings = attempts_left - 1, self.reopenings - 1
         return b""
 
     def _piece(self, stream: ObjectStream) -> bytes:

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, NotFound
 from rest_framework.request import Request
 
+from config.crypto import DecryptionFailed
 from storages.errors import StorageError
 from storages.media import audit, grants, presigned, signed_links, uris
 from storages.media.resolve import Source
@@ -67,8 +69,8 @@ class Shortcut:
         try:
             grant = signed_links.read(int(match[1]), request.GET)
             source, key = granted(grant)
-            if (response := presigned.redirect(source, key)) is not None:
+            if (response := presigned.redirect(source, key, signed_links.left(grant))) is not None:
                 audit.record(request, response, source, key, grant.user, grant.task)
             return response
-        except (APIException, StorageError):
+        except (APIException, StorageError, DatabaseError, InterfaceError, DecryptionFailed):
             return None

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
 
-from werkzeug.http import parse_date, parse_etags, parse_if_range_header
+from werkzeug import http
+from werkzeug.http import parse_etags, parse_if_range_header
 
 
 class Outcome(Enum):
@@ -40,10 +41,21 @@ def range_applies(if_range: str | None, etag: str, modified: datetime | None) ->
         return True
     if if_range.lstrip().startswith("W/"):
         return False
-    wanted = parse_if_range_header(if_range)
+    try:
+        wanted = parse_if_range_header(if_range)
+    except OverflowError:
+        return False
     if wanted.date is not None:
         return modified is not None and wanted.date == _second(modified)
     return bool(etag) and wanted.etag == etag
+
+
+def parse_date(text: str | None) -> datetime | None:
+    """None for what is no date."""
+    try:
+        return http.parse_date(text)
+    except OverflowError:  # a day, or a zone, with twenty digits
+        return None
 
 
 def _listed(header: str, etag: str, *, weak: bool) -> bool:

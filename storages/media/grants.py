@@ -1,5 +1,6 @@
 """Whether the user of a signed link may still read through its storage; asked of the database once in a few seconds."""
 
+import copy
 import time
 from functools import lru_cache
 
@@ -16,7 +17,7 @@ def source_of(storage_id: int, user_id: int) -> Source | None:
     """The storage if it exists and belongs to a project that the user sees now, else None. Raises StorageError."""
     found = _source_of(storage_id, user_id, int(time.monotonic()) // KEPT)
     if isinstance(found, StorageError):
-        raise found
+        raise copy.copy(found)  # raised again and again, one exception would collect the frames of all requests
     return found
 
 
@@ -29,7 +30,7 @@ def _source_of(storage_id: int, user_id: int, period: int) -> Source | StorageEr
     try:
         return load_source(storage.concrete()) if storage else None
     except StorageError as error:
-        return error.with_traceback(None)
+        return copy.copy(error)
 
 
 def forget() -> None:

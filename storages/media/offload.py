@@ -5,6 +5,7 @@ that was vetted here, asks for the bytes and the version that were chosen here, 
 """
 
 import ipaddress
+import re
 from datetime import timedelta
 from threading import Lock
 from typing import NamedTuple
@@ -17,9 +18,11 @@ from django.utils.http import http_date
 
 from storages import egress
 from storages.client import Client, ObjectInfo
+from storages.errors import StorageError
 from storages.media import content, signer
 from storages.media.headers import described
 
+TAG = re.compile(r"[\x21\x23-\x7e\x80-\xff]+")  # RFC 9110 §8.8.3, etagc
 PLACE = "/_media"  # the internal location of deploy/nginx.conf
 LIFE = 300  # seconds that the URL is signed for; nginx uses it at once
 KEPT = 3  # seconds that an object's size, version and address are believed: seeking in a video asks for all of them each time
@@ -40,7 +43,7 @@ _guard = Lock()
 _kept: TTLCache = TTLCache(maxsize=10_000, ttl=KEPT)  # (client, key) → Handover
 
 
-def prepare(request: HttpRequest, client: Client, key: str) -> Handover | None:
+def prepare(request: HttpRequest, client: Client, key: str, storage_id: int) -> Handover | None:
     """What nginx needs to fetch ``key`` itself; None where the bytes must go through this process. Raises StorageError.
 
     Only nginx says ``X-Offload: nginx``, so that whoever asks this server directly is never sent an empty answer.
@@ -51,16 +54,16 @@ def prepare(request: HttpRequest, client: Client, key: str) -> Handover | None:
         return None
     with _guard:
         found = _kept.get((client, key))
-    if found is None and (found := _prepare(client, key)) is not None:
+    if found is None and (found := _prepare(client, key, storage_id)) is not None:
         with _guard:
             _kept[client, key] = found
     return found
 
 
-def _prepare(client: Client, key: str) -> Handover | None:
+def _prepare(client: Client, key: str, storage_id: int) -> Handover | None:
     try:
-        url, life = signer.sign(client, key, LIFE)
-    except signer.REFUSALS:
+        url, life = signer.sign(client, key, LIFE, ("nginx", storage_id))
+    except StorageError:
         return None
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -85,7 +88,7 @@ def _is_address(host: str) -> bool:
 
 def _pin(client: Client, info: ObjectInfo) -> tuple[str, str] | None:
     """The header that makes the storage refuse another version (RFC 9110 §13.1.1, §13.1.4); None if nothing tells versions."""
-    if info.etag and client.capabilities.if_match and not info.etag.startswith("W/"):
+    if client.capabilities.if_match and TAG.fullmatch(info.etag) and not info.etag.startswith("W/"):
         return "If-Match", f'"{info.etag}"'
     if info.modified and not client.capabilities.if_match:
         whole = info.modified + timedelta(seconds=1)  # an HTTP date has no fractions: rounded down, it may lie before itself

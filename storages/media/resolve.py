@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 
 from cachetools import TTLCache
 from django.conf import settings
-from django.db.models import OuterRef, Subquery, Sum
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.dispatch import receiver
 
+from config.crypto import DecryptionFailed
 from storages.backends import BACKENDS, schemes
 from storages.base import ImportStorage, child_relations
 from storages.client import Client
-from storages.errors import StorageError
+from storages.errors import ConfigInvalid, StorageError
 from storages.links import ImportLink
 from storages.media import signed_links, uris
 from tasks.signals import tasks_presenting
@@ -27,6 +28,7 @@ from tasks.signals import tasks_presenting
 HALF_A_PAIR = re.compile("[\ud800-\udfff]")  # surrogates alone are no UTF-8; JSON can name them all the same
 LINK_BATCH = 10_000  # SQLite takes 32,766 variables a statement (SQLITE_MAX_VARIABLE_NUMBER)
 NOBODY = (None, None)  # the storage and the key of a task that was made from no object
+LONGEST_KEY = 4096  # characters; object stores take 1,024 bytes, paths of volumes and files (PATH_MAX) up to this
 KEPT = 60  # seconds that clients are kept; changed settings count at once, what lies outside of the database after these
 
 
@@ -92,12 +94,25 @@ def _load(project_id: int) -> Sources:
     accessors = {name: children[name] for name, backend in BACKENDS.items() if backend.scheme}
     found = Sources()
     rows = ImportStorage.objects.filter(project_id=project_id, type__in=accessors).order_by("id")
-    for row in rows.select_related(*accessors.values()):  # not with_backend(): nobody asks for the runs here
+    rows = rows.select_related(*accessors.values())  # not with_backend(): nobody asks for the runs here
+    try:
+        storages = list(rows)
+    except DecryptionFailed:  # one credential that no key opens must not take the others along
+        storages = [row for pk in list(rows.values_list("pk", flat=True)) if (row := _readable(rows.filter(pk=pk), found))]
+    for row in storages:
         try:
             found.usable.append(load_source(getattr(row, accessors[row.type])))
         except StorageError as error:
             found.broken.append(error)
     return found
+
+
+def _readable(rows: QuerySet[ImportStorage], found: Sources) -> ImportStorage | None:
+    try:
+        return rows.first()
+    except DecryptionFailed as error:
+        found.broken.append(ConfigInvalid(str(error)))
+        return None
 
 
 def choose(uri: str, sources: Sequence[Source], own: int | None = None) -> tuple[Source, str] | None:
@@ -111,8 +126,8 @@ def _rank(source: Source, own: int | None) -> tuple[bool, int, int]:
 
 
 def _can_be_asked_for(key: str) -> bool:
-    """False if a part of the key is "." or "..", which HTTP clients fold and so leave the root, or if no URL can hold it."""
-    return {".", ".."}.isdisjoint(key.split("/")) and not HALF_A_PAIR.search(key)
+    """False if a part of the key is "." or "..", which HTTP clients fold and so leave the root, or if no store can have it."""
+    return len(key) <= LONGEST_KEY and {".", ".."}.isdisjoint(key.split("/")) and not HALF_A_PAIR.search(key)
 
 
 def resolve_data(

@@ -57,6 +57,11 @@ def read(task: int, query: Mapping[str, str]) -> Grant:
     return grant
 
 
+def left(grant: Grant) -> float:
+    """Seconds until the link ends."""
+    return grant.expires - time.time()
+
+
 def _signature(grant: Grant, key: str) -> str:
     """HMAC-SHA-256; the base64 of the URI comes last, so no two grants read alike."""
     return salted_hmac(SALT, "\n".join(map(str, grant)), secret=key, algorithm="sha256").hexdigest()

@@ -1,36 +1,39 @@
-"""Asks clients for signed URLs, and leaves alone for a while those that may not sign."""
+"""Asks clients for signed URLs, and leaves alone for a while those that could not sign."""
 
+import copy
+from collections.abc import Hashable
 from threading import Lock
 
-from cachetools import TTLCache
+from cachetools import TLRUCache
 
 from storages.client import Client
-from storages.errors import AccessDenied, StorageError, Unsupported
+from storages.errors import StorageError
 
-REFUSALS = (Unsupported, AccessDenied)
-REFUSED_FOR = 300  # seconds until a signer that refused is asked again
+REFUSED_FOR, FAILED_FOR = 300, 10  # seconds until a signer is asked again that refused, or failed for a moment
 _guard = Lock()
-_refused: TTLCache[Client, StorageError] = TTLCache(maxsize=10_000, ttl=REFUSED_FOR)
+_failed: TLRUCache[Hashable, StorageError] = TLRUCache(
+    maxsize=10_000, ttu=lambda _, error, now: now + (FAILED_FOR if error.retryable else REFUSED_FOR)
+)
 
 
-def sign(client: Client, key: str, ttl: int) -> tuple[str, int]:
-    """A URL that anyone may GET, and the seconds that it lives. Raises one of REFUSALS if we must serve the bytes ourselves.
+def sign(client: Client, key: str, ttl: int, storage: Hashable) -> tuple[str, int]:
+    """A URL that anyone may GET, and the seconds that it lives. Raises StorageError: then we serve the bytes ourselves.
 
-    Raises StorageError where serving them would fail too.
+    ``storage``: what a failure is remembered for.
     """
     with _guard:
-        known = _refused.get(client)
+        known = _failed.get(storage)
     if known is not None:
-        raise known
+        raise copy.copy(known)  # raised again and again, one exception would collect the frames of all requests
     try:
         return client.signed(key, ttl)
-    except REFUSALS as error:
+    except StorageError as error:
         with _guard:
-            _refused[client] = error.with_traceback(None)
+            _failed[storage] = copy.copy(error)
         raise
 
 
 def forget() -> None:
     """Every signer is asked again."""
     with _guard:
-        _refused.clear()
+        _failed.clear()

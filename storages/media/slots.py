@@ -26,10 +26,12 @@ class Busy(APIException):
 
 
 class Slot:
-    """The right to stream one object. ``free`` gives it back, as does leaving the block by an exception, or being forgotten.
+    """The right to ask a storage for one object. ``free`` gives it back, as does being forgotten.
 
-    A block that is left without an exception keeps it: the answer that was made there streams on.
+    So does leaving the block, unless an answer that streams on has set ``kept``.
     """
+
+    kept = False
 
     def __init__(self) -> None:
         self.free = weakref.finalize(self, _give_back)  # works once, whoever calls it
@@ -39,7 +41,7 @@ class Slot:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is not None:
+        if kind is not None or not self.kept:
             self.free()
 
 

@@ -12,7 +12,7 @@ from storages import watchdog
 from storages.client import Client, ObjectInfo, ObjectStream
 from storages.errors import RangeNotSatisfiable, Unavailable
 from storages.media import conditions, offload, ranges, slots
-from storages.media.body import Body
+from storages.media.body import Body, release_database
 from storages.media.headers import described, etag
 from storages.watchdog import Asker
 
@@ -32,9 +32,18 @@ def respond(request: HttpRequest, client: Client, key: str, storage_id: int) -> 
     At most one stat and one open; a GET with a plain or no Range needs no stat. HEAD ignores Range (RFC 9110 §14.2).
     Behind nginx the answer may have no body: nginx fetches it from the storage (see ``offload``).
     """
+    release_database()  # whoever waits for a storage must not keep a connection from the others
+    browser = _limit_sending(request)
+    with slots.take() as slot, watchdog.asked_by(browser):
+        return _answered(request, client, key, storage_id, slot, browser)
+
+
+def _answered(
+    request: HttpRequest, client: Client, key: str, storage_id: int, slot: slots.Slot, browser: Asker | None
+) -> HttpResponseBase:
     asked = request.headers.get("Range") if request.method == "GET" else None
     offsets = ranges.fixed(asked, settings.RESOLVER_PROXY_MAX_RANGE_SIZE)
-    handover = offload.prepare(request, client, key)
+    handover = offload.prepare(request, client, key, storage_id)
     conditional = any(name in request.headers for name in CONDITIONAL)
     if handover or request.method != "GET" or conditional or (asked and not offsets):
         info = handover.info if handover else client.stat(key)
@@ -50,10 +59,8 @@ def respond(request: HttpRequest, client: Client, key: str, storage_id: int) -> 
             return offload.hand_over(handover, offsets, storage_id)
     else:
         info = None
-    browser = _limit_sending(request)
-    with slots.take() as slot, watchdog.asked_by(browser):
-        stream = _open(client, key, offsets, info, storage_id)
-        return _send(client, stream, offsets is not None, storage_id, slot, browser)
+    stream = _open(client, key, offsets, info, storage_id)
+    return _send(client, stream, offsets is not None, storage_id, slot, browser)
 
 
 def _offsets(request: HttpRequest, asked: str | None, info: ObjectInfo, storage_id: int) -> tuple[int, int] | None:

@@ -19,7 +19,7 @@ from projects.access import key_of, projects_of, visible_projects
 from storages.backends import schemes
 from storages.errors import RangeNotSatisfiable
 from storages.links import ImportLink
-from storages.media import uris
+from storages.media import signed_links, uris
 from storages.media.by_link import LinkAuthentication, granted
 from storages.media.resolve import Source, Sources, choose, load_sources, sources_of, stamp_of
 from storages.media.serving import serve
@@ -108,10 +108,8 @@ class TaskMedia(MediaView):
     @link_schema
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         if isinstance(request.auth, Grant):
-            source, key = granted(request.auth)
-        else:
-            source, key = self.permitted(request, pk)
-        return serve(request, source, key, request.user.pk, pk)
+            return serve(request, *granted(request.auth), request.user.pk, pk, signed_links.left(request.auth))
+        return serve(request, *self.permitted(request, pk), request.user.pk, pk)
 
     def permitted(self, request: Request, pk: int) -> tuple[Source, str]:
         """What the caller asks for, if it is in the data of a task that the caller sees. Raises NotFound, ParseError."""

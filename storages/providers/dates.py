@@ -14,6 +14,9 @@ def parse_http_date(text: str) -> datetime:
     email.utils takes ten times as long for the usual form.
     """
     if len(text) != 29 or text[25:] != " GMT" or text[8:11] not in MONTHS or text[19] + text[22] != "::":
-        return parsedate_to_datetime(text)
+        try:
+            return parsedate_to_datetime(text)
+        except OverflowError as error:  # a day, or a zone, with twenty digits
+            raise ValueError(text[:40]) from error
     hour, minute, second = text[17:19], text[20:22], text[23:25]
     return datetime(int(text[12:16]), MONTHS[text[8:11]], int(text[5:7]), int(hour), int(minute), int(second), tzinfo=UTC)

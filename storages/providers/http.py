@@ -78,6 +78,20 @@ class Counted(egress.Patience):
         return following
 
 
+def _answers(response: Any, start: int | None) -> bool:
+    """Whether a 2xx answer holds the bytes from ``start`` on, or the whole object if that is None (RFC 9110 §15.3.7)."""
+    if start is None:
+        return response.status == 200
+    return response.status == 206 and response.headers.get("Content-Range", "").lower().startswith(f"bytes {start}-")
+
+
+def _size(text: str) -> int:
+    """Raises ValueError for what is no size of an object."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 17):
+        raise ValueError(text[:40])
+    return int(text)
+
+
 class HTTPClient(Client):
     """One container behind an HTTP API, reached with one identity."""
 
@@ -121,10 +135,10 @@ class HTTPClient(Client):
         if response.status == 416:
             body.close()
             return self._beyond(key, start, body)
-        info = self.info_of(key, response.headers)
-        if ranged and response.status == 200:
+        if not _answers(response, start if ranged else None):
             body.close()
-            raise errors.Unavailable(f"{self.host()} ignored the byte range")
+            raise errors.Unavailable(f"{self.host()} sent other bytes of {key} than it was asked for")
+        info = self.info_of(key, response.headers)
         return ObjectStream(info, start, info.size - 1 if end is None else min(end, info.size - 1), body)
 
     def media_url(self, key: str) -> str:
@@ -184,11 +198,18 @@ class HTTPClient(Client):
         retry.meter = self.meter
         self.meter.count(requests=1)
         connect, read = (budget.seconds_left(seconds) for seconds in self.timeout)
+        timeout = Timeout(connect=connect, read=read)
         options = {"preload_content": False, "redirect": False, "decode_content": False, "pool_timeout": read}
         try:
             with translated(self.host()):
                 return self.connections().request(
-                    method, url, body=body or None, headers=headers, retries=retry, timeout=Timeout(connect, read), **options
+                    method,
+                    url,
+                    body=body or None,
+                    headers=headers,
+                    retries=retry,
+                    timeout=timeout,
+                    **options,
                 )
         except errors.EgressDenied as error:
             error.field = self.host_field
@@ -225,7 +246,7 @@ class HTTPClient(Client):
         total = headers.get("Content-Range", "").rpartition("/")[2]
         modified = headers.get("Last-Modified")
         try:
-            size = int(total if total.isdigit() else headers["Content-Length"])
+            size = _size(total if total.isdecimal() else headers["Content-Length"])
             when = parse_http_date(modified) if modified else None
         except (KeyError, ValueError):
             raise errors.ConfigInvalid(f"the answer is not one of {self.service}; check {self.settings}") from None

@@ -19,7 +19,8 @@ ASK = (
 
 def told(*command: str, **environment: str) -> Any:
     """What a process prints as its last line, as JSON."""
-    env = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"} | environment
+    inherited = {name: value for name, value in os.environ.items() if name != "WEB_PROCESS"}  # what config.wsgi leaves behind
+    env = inherited | {"DJANGO_SETTINGS_MODULE": "config.settings"} | environment
     done = subprocess.run([sys.executable, *command], env=env, check=True, capture_output=True, text=True, timeout=60)
     return json.loads(done.stdout.splitlines()[-1])
 

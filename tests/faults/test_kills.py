@@ -12,7 +12,7 @@ from tests.faults.scenes import SCENES
 from tests.faults.truth import differences, rows_of
 from tests.faults.world import World
 
-KILLS, ROUNDS = 2, 4  # of each scene; the most rounds to get them
+KILLS, ROUNDS = 2, 8  # of each scene; the most rounds to get them
 
 
 @pytest.mark.parametrize("scene", SCENES)

@@ -18,6 +18,7 @@ from storages.base import ImportStorage
 from storages.links import ImportLink
 from storages.runs import ImportRun
 from storages.shards import Shard
+from storages.splitting import Splitter
 from storages.sync.split import cuts, points
 from tasks.models import Task
 
@@ -96,10 +97,13 @@ def test_workers_share_a_listing_and_import_each_object_once(storage, workers, m
     pieces = []
     finish = Shard.__init__
     monkeypatch.setattr(Shard, "__init__", lambda shard, *a, **k: (pieces.append(k.get("low")), finish(shard, *a, **k))[1])
+    due = Splitter.due
+    # a listing from this machine ends sooner than it is found out where to cut it
+    monkeypatch.setattr(Splitter, "due", lambda one, page: due(one, page) or (one.search and one.search.exception(60), False)[1])
     run = importing.begin(storage, None, "api")
     work_together(run, workers)
     run.refresh_from_db()
-    assert workers == 1 or len({low for low in pieces if low}) >= 2, "it was never cut"
+    assert len({low for low in pieces if low}) >= 2, "it was never cut"
     assert (run.state, run.listed, run.settled, run.created, run.failed) == ("completed", 16_000, 16_000, 16_000, 0)
     assert ImportLink.objects.values("key").distinct().count() == Task.objects.count() == 16_000
     inner = sorted(Task.objects.values_list("inner_id", flat=True))

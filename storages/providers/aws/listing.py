@@ -48,7 +48,7 @@ def parse_list(body: bytes) -> ListPage:
         page.last = max(page.last, *keys)
         make, when = tuple.__new__, datetime.fromisoformat  # the named tuple's own constructor takes twice as long
         page.objects = [
-            make(ObjectInfo, (key, int(size), when(time), etag, ""))
+            make(ObjectInfo, (key, int(size), when(time), etag, "", ""))
             for key, (_, time, etag, size) in zip(keys, found.entries, strict=True)
             if key[-1:] != "/"
         ]

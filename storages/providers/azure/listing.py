@@ -50,7 +50,7 @@ def parse_list(body: bytes) -> ListPage:
         page = parse_any(found.rest)
         make, when = tuple.__new__, parse_http_date  # the named tuple's own constructor takes twice as long
         objects = [
-            make(ObjectInfo, (key, int(size), when(time), etag, kind))
+            make(ObjectInfo, (key, int(size), when(time), etag, kind, ""))
             for key, time, etag, resource, size, kind in found.entries
             if key[-1:] != "/" and resource != "directory"
         ]

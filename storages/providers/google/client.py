@@ -196,10 +196,10 @@ class GCSClient(HTTPClient):
         self.answer("POST", url, "write", key, headers={"Content-Type": content_type}, body=data)
 
     def presign(self, key: str, ttl: int) -> str:
-        return gcs_signing.signed_url(self.identity, self.container, key, ttl)
+        return self.signed(key, ttl)[0]
 
     def signed(self, key: str, ttl: int) -> tuple[str, int]:
-        return self.presign(key, ttl), min(ttl, gcs_signing.IAM_LIFE if self.identity.remote else ttl)
+        return gcs_signing.signed_url(self.identity, self.container, key, ttl)
 
     def policy(self, verbs: Collection[str]) -> dict[str, Any]:
         """Bindings for the bucket's IAM policy, and for that of the service account where it needs some.

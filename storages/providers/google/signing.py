@@ -24,30 +24,30 @@ MOST = 10_000  # URLs kept
 # longer than browsers are let keep it less than it lives: they may remember a redirect until a minute before its end
 KEPT = 60  # seconds
 
-_kept: OrderedDict[tuple, tuple[str, float]] = OrderedDict()  # → URL, end on the monotonic clock
+_kept: OrderedDict[tuple, tuple[str, float, float]] = OrderedDict()  # → URL, until when it is handed out, when it ends
 _guard = threading.Lock()
 
 
-def signed_url(identity: Identity, bucket: str, key: str, ttl: int) -> str:
-    """A URL that anyone may GET for about ``ttl`` seconds: at least half of them, and all but the last minute.
+def signed_url(identity: Identity, bucket: str, key: str, ttl: int) -> tuple[str, int]:
+    """A URL that anyone may GET, and the seconds that are left of its life: at least half of ``ttl``, or all but a minute.
 
     Raises what the identity raises when it signs. A connection check always asks anew.
     """
     ttl = min(max(ttl, 1), IAM_LIFE if identity.remote else WEEK)
     if not identity.remote:
-        return _sign(identity, bucket, key, ttl)
+        return _sign(identity, bucket, key, ttl), ttl
     place = (*identity.parts, settings.GCS_API_ENDPOINT, bucket, key, ttl)
     with _guard:
-        url, until = _kept.get(place, ("", 0.0))
-    if time.monotonic() < until and not budget.current():
-        return url
+        url, until, end = _kept.get(place, ("", 0.0, 0.0))
+    if (now := time.monotonic()) < until and not budget.current():
+        return url, int(end - now)
     url = _sign(identity, bucket, key, ttl)
     with _guard:
-        _kept[place] = url, time.monotonic() + min(ttl / 2, KEPT)
+        _kept[place] = url, now + min(ttl / 2, KEPT), now + ttl
         _kept.move_to_end(place)
         while len(_kept) > MOST:
             _kept.popitem(last=False)
-    return url
+    return url, ttl
 
 
 def _sign(identity: Identity, bucket: str, key: str, ttl: int) -> str:

@@ -81,3 +81,13 @@ def test_if_range_never_applies_to_an_object_without_validators():
 
 def test_header_names_are_compared_without_case():
     assert evaluate(HttpHeaders({"HTTP_IF_NONE_MATCH": '"v1"'}), "v1", MODIFIED) is NOT_MODIFIED
+
+
+@pytest.mark.parametrize(
+    "text", ["Mon, 01 Jan 2020 99999999999999999999:00:00 GMT", "Mon, 01 Jan 2020 00:00:00 +99999999999999999999"]
+)
+def test_a_date_that_no_clock_can_show_is_ignored(text):
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    assert evaluate({"If-Modified-Since": text}, "x", now) is Outcome.PROCEED
+    assert evaluate({"If-Unmodified-Since": text}, "x", now) is Outcome.PROCEED
+    assert not range_applies(text, "x", now)

@@ -7,8 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from storages.base import ImportStorage
-from storages.errors import AccessDenied
+from storages.errors import AccessDenied, ConfigInvalid, Throttled, Unavailable
 from storages.media import presigned, signer
+from storages.media.uris import encode
 from storages.providers.aws.client import S3Client
 from tests.storages.media.asking import ROUTES, address, content
 from tests.storages.media.conftest import PICTURE
@@ -101,3 +102,44 @@ def test_a_storage_that_signs_writes_nothing(api, task, source):
 def test_what_is_said_of_a_storage_is_kept_out_of_what_clients_may_set(api, create, s3_settings, s3):
     storage = create("s3", s3_settings, presign_problem="forged")
     assert ImportStorage.objects.get(pk=storage["id"]).presign_problem == ""
+
+
+@pytest.mark.parametrize("kind", [Throttled, Unavailable, ConfigInvalid])
+def test_where_signing_fails_for_any_reason_the_bytes_are_served(api, task, source, monkeypatch, kind):
+    monkeypatch.setattr(S3Client, "signed", lambda *_: (_ for _ in ()).throw(kind("the signer does not work")))
+    storage = source()
+    response = api.get(address(ROUTES[0], task))
+    assert (response.status_code, content(response)) == (200, PICTURE)
+    problem = ImportStorage.objects.get(pk=storage.pk).presign_problem
+    assert bool(problem) == (kind is ConfigInvalid), "what passes by itself is not worth a word"
+
+
+def test_a_failure_that_is_remembered_does_not_collect_the_frames_of_requests(api, task, source, refusing):
+    source()
+    depths = []
+    for _ in range(3):
+        content(api.get(address(ROUTES[0], task)))
+        (error,) = signer._failed.values()
+        depths.append(error.__traceback__)
+    assert depths == [None] * 3
+
+
+def test_changed_settings_forget_what_was_wrong(api, create, s3_settings, task, refusing):
+    storage = create("s3", s3_settings, prefix="ds", use_blob_urls=True)
+    content(api.get(address(ROUTES[0], task)))
+    assert api.get(f"/api/storages/s3/{storage['id']}").json()["presign_problem"]
+    assert api.patch(f"/api/storages/s3/{storage['id']}", {"presign": False}).json()["presign_problem"] == ""
+
+
+def test_a_link_is_remembered_no_longer_than_it_works(api, task, source, settings):
+    settings.MEDIA_LINK_TTL = 600
+    source(presign_ttl=10080)
+    link = api.get(f"/api/tasks/{task.pk}/?signed_links=true").json()["data"]["image"]
+    age = int(api.get(link)["Cache-Control"].rpartition("=")[2])
+    assert 0 < age <= 600
+
+
+def test_a_key_that_no_store_can_hold_is_not_asked_for(api, project, source):
+    source()
+    answer = api.get(f"/projects/{project.pk}/resolve/?fileuri={encode('s3://data/' + 'x' * 5000)}")
+    assert answer.status_code == 404

@@ -45,12 +45,16 @@ def test_one_more_than_allowed_is_refused_until_one_is_closed(client):
     assert slots.taken() == 0
 
 
-def test_what_sends_no_body_needs_no_slot(client, settings):
+def test_what_sends_no_body_needs_a_slot_only_while_the_storage_is_asked(client, settings):
+    settings.RESOLVER_PROXY_STREAMS = 1
+    for _ in range(3):
+        assert ask(client, method="HEAD").status_code == 200
+        assert ask(client, **{"If-None-Match": "*"}).status_code == 304
+        with pytest.raises(RangeNotSatisfiable):
+            ask(client, Range="bytes=-0")
     settings.RESOLVER_PROXY_STREAMS = 0
-    assert ask(client, method="HEAD").status_code == 200
-    assert ask(client, **{"If-None-Match": "*"}).status_code == 304
-    with pytest.raises(RangeNotSatisfiable):
-        ask(client, Range="bytes=-0")
+    with pytest.raises(slots.Busy):
+        ask(client, method="HEAD")
 
 
 @pytest.mark.parametrize(
