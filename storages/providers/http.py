@@ -137,7 +137,7 @@ class HTTPClient(Client):
             return self._beyond(key, start, body)
         if not _answers(response, start if ranged else None):
             body.close()
-            raise errors.Unavailable(f"{self.host()} sent other bytes of {key} than it was asked for")
+            raise errors.Unavailable(f"{self.host()} sent another byte range of {key} than it was asked for")
         info = self.info_of(key, response.headers)
         return ObjectStream(info, start, info.size - 1 if end is None else min(end, info.size - 1), body)
 

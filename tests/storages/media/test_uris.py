@@ -2,7 +2,7 @@
 
 import base64
 import copy
-from time import monotonic
+from time import thread_time
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
@@ -123,9 +123,9 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_is_searched_in_linear_time(text):
-    started = monotonic()
+    started = thread_time()  # of this thread alone, however busy the machine is
     find(text, SCHEMES)
-    assert monotonic() - started < 1
+    assert thread_time() - started < 1
 
 
 @given(st.text(st.characters(exclude_categories=[]), min_size=1))
