@@ -125,12 +125,33 @@ class ImportStorage(Storage, SyncPolicies):
 
 
 class ExportStorage(Storage):
-    """A target: annotations are written to it as JSON."""
+    """A target: annotations are written to it as JSON.
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="export_storages")
+    Without a project it is closing: its project was deleted, and only deletions are left to carry out (see outbox).
+    """
+
+    class ObjectForm(models.TextChoices):
+        """What one object holds; by default as the server's setting FUTURE_SAVE_TASK_TO_STORAGE says."""
+
+        DEFAULT = "", "as the server is set"
+        ANNOTATION = "annotation", "one annotation with its task"
+        TASK = "task", "one task with all its annotations"
+
+    project = models.ForeignKey(Project, null=True, on_delete=models.CASCADE, related_name="export_storages")
+    former_project = models.BigIntegerField(null=True, default=None, editable=False, help_text="id of the deleted project")
     run = models.ForeignKey("storages.ExportRun", null=True, editable=False, on_delete=models.SET_NULL, related_name="+")
     can_delete_objects = models.BooleanField(
         "Can delete objects from storage", null=True, default=None, help_text="Deletion from storage enabled"
+    )
+    object_form = models.CharField(
+        "One object per", max_length=10, choices=ObjectForm.choices, default="", blank=True, help_text="annotation or task"
+    )
+    key_template = models.CharField(
+        "Object name",
+        max_length=512,
+        default="",
+        blank=True,
+        help_text="Key below the prefix, e.g. {date}/{storage_filename}-{annotation_id}.json; empty: Label Studio's names",
     )
     objects = StorageQuerySet.as_manager()
 
@@ -152,7 +173,8 @@ class Prefixed(models.Model):
 
         Raises ConfigInvalid.
         """
-        name = (self.prefix or "").strip("/").replace("${project_id}", str(self.project_id))
+        project = self.project_id or getattr(self, "former_project", None)
+        name = (self.prefix or "").strip("/").replace("${project_id}", str(project))
         return folder(f"{name}/" if name else "")
 
 

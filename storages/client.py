@@ -199,6 +199,14 @@ class Client(ABC):
         """The value stored in task data for ``key``; the key is kept raw, nothing is percent-encoded."""
         return f"{self.scheme}://{self.container}/{key}"
 
+    @property
+    def place(self) -> str:
+        """What tells this container from all others that can be written to: the same key in the same place is one object.
+
+        Holds the account or endpoint where the container's name alone is not unique; told to nobody.
+        """
+        return f"{self.scheme}://{self.container}/"
+
     def key_of(self, uri: str) -> str | None:
         """The key that ``uri`` names inside this storage's container and root, None if it lies elsewhere."""
         head = f"{self.scheme}://{self.container}/"

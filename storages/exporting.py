@@ -3,22 +3,24 @@
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from django.db import transaction
-from django.db.models import F
 
 from config.crypto import DecryptionFailed
-from storages import deliver, outbox, status
+from storages import closing, deliver, outbox, status
 from storages.alive import kept_alive
 from storages.base import ExportStorage
 from storages.client import Client
 from storages.errors import BadCredentials, StorageError
-from storages.links import OutboxItem
+from storages.outbox import Due
 from storages.runs import ExportIssue, ExportRun
+from storages.sync.push import Pusher
 
 log = logging.getLogger(__name__)
 TRIES_PER_RUN = 3  # times a run tries an object before it reports it; the outbox goes on trying
+AT_ONCE = 32 * 1024**2  # bytes of one claim, if all of its objects were as large as the largest one seen
 
 
 def work(run: ExportRun, lease: str) -> None:
@@ -27,15 +29,14 @@ def work(run: ExportRun, lease: str) -> None:
     client = storage.client()
     with transaction.atomic():
         status.advance(run, lease)
-        total = outbox.record_all(run)
-        ExportRun.objects.filter(pk=run.pk).update(total=total)
-    while run.outbox.exists():
-        if items := outbox.claim(storage, lease):
-            _deliver(storage, client, items, run, lease)
-        else:
-            time.sleep(0.5)  # the rest waits for its next try, or another worker has it
-    # objects that the delivery job wrote meanwhile were counted nowhere
-    ExportRun.objects.filter(pk=run.pk, lease=lease).update(created=F("total") - F("failed"), listed=F("total"))
+        total = outbox.record_failed(run) if run.kind == ExportRun.Kind.RETRY else outbox.record_all(run)
+        status.expect(run, total)
+    courier = Courier(storage, client, lease)
+    with courier.pusher:
+        while run.outbox.exists():
+            if not courier.carry(run, lambda: status.beat(run, lease)):
+                time.sleep(0.5)  # the rest waits for its next try, or another worker has it
+                status.beat(run, lease)
 
 
 def empty_outbox(target: ExportStorage) -> None:
@@ -46,32 +47,64 @@ def empty_outbox(target: ExportStorage) -> None:
         client = storage.client()
     except (StorageError, DecryptionFailed) as error:
         log.warning("target %s cannot be written to: %s", target.pk, error)
-        outbox.postpone(outbox.claim(target, token), keep_run=True)
+        outbox.postpone(outbox.claim(target, token))
         return
-    with kept_alive(lambda: outbox.renew(token)):
-        while items := outbox.claim(storage, token):
-            failed = deliver.deliver_chunk(storage, client, items)
-            outbox.postpone([item for item, _ in failed], keep_run=True)
-            if failed:
-                log.warning("target %s: %s objects wait for another try, first: %s", storage, len(failed), failed[0][1])
-            if any(isinstance(error, BadCredentials) for _, error in failed):
-                break  # the others would fail alike; the scheduler comes back
+    courier = Courier(storage, client, token)
+    with kept_alive(lambda: outbox.renew(token)), courier.pusher:
+        try:
+            while courier.carry():
+                pass
+        except StorageError as error:  # the others would fail alike; the scheduler comes back
+            log.warning("target %s cannot be written to: %s", storage, error)
+    closing.close_if_done(target)
 
 
-def _deliver(storage: ExportStorage, client: Client, items: Sequence[OutboxItem], run: ExportRun, lease: str) -> None:
-    """One chunk on behalf of ``run``: counts what was written and reports what failed often enough."""
-    failed = deliver.deliver_chunk(storage, client, items)
-    mine = [pair for pair in failed if pair[0].run_id == run.pk]
-    if refused := next((error for _, error in failed if isinstance(error, BadCredentials)), None):
-        outbox.postpone([item for item, _ in failed], keep_run=False)
-        raise refused
-    lost = [pair for pair in mine if pair[0].attempts + 1 >= TRIES_PER_RUN or not pair[1].retryable]
-    with transaction.atomic():
-        written = sum(item.run_id == run.pk for item in items) - len(mine)
-        status.advance(run, lease, listed=written + len(lost), created=written, failed=len(lost))
-        ExportIssue.objects.bulk_create(
-            ExportIssue(run=run, key=deliver.key_name(item.form, item.subject), code=error.code, message=str(error))
-            for item, error in lost
-        )
-        outbox.postpone([item for item, _ in lost], keep_run=False)
-        outbox.postpone([pair[0] for pair in failed if pair not in lost], keep_run=True)
+class Courier:
+    """Carries claimed rows of one target, and tells the runs on whose behalf they are carried."""
+
+    def __init__(self, storage: ExportStorage, client: Client, token: str) -> None:
+        self.storage, self.token, self.pusher, self.largest = storage, token, Pusher(client), 0
+
+    def carry(self, run: ExportRun | None = None, prove: Callable[[], object] = lambda: None) -> int:
+        """One chunk; how many rows that were. ``prove`` raises when nobody wants us to go on. Raises BadCredentials.
+
+        An object that ``run`` is concerned with is reported when it failed often enough; the outbox goes on trying.
+        """
+        items = outbox.claim(self.storage, self.token, max(min(outbox.CHUNK, AT_ONCE // max(self.largest, 1)), 1))
+        if not items:
+            return 0
+        try:
+            done = deliver.deliver_chunk(self.storage, self.pusher, items, only_new=bool(run and run.only_new))
+        except StorageError:
+            outbox.postpone(items, keep_run=False)
+            raise
+        self.largest = max(self.largest, done.size)
+        refused = next((error for _, error in done.failed if isinstance(error, BadCredentials)), None)
+        reported = [pair for pair in done.failed if not refused and _hopeless(*pair)]
+        with transaction.atomic():
+            _count(done, reported)
+            outbox.postpone([item for item, _ in reported], keep_run=False)
+            outbox.postpone([pair[0] for pair in done.failed if pair not in reported], keep_run=not refused)
+        if refused:
+            raise refused
+        if done.failed:
+            log.warning("target %s: %s objects wait for another try: %s", self.storage, len(done.failed), done.failed[0][1])
+        prove()
+        return len(items)
+
+
+def _hopeless(item: Due, error: StorageError) -> bool:
+    """Whether the run that wants the object has waited long enough for it."""
+    return item.run_id is not None and (item.attempts + 1 >= TRIES_PER_RUN or not error.retryable)
+
+
+def _count(done: deliver.Delivery, reported: Sequence[tuple[Due, StorageError]]) -> None:
+    """Adds what became of the rows to the counters of their runs, also of one that was cancelled meanwhile."""
+    written, unchanged = (Counter(item.run_id for item in items) for items in (done.written, done.unchanged))
+    failed = Counter(item.run_id for item, _ in reported)
+    for run_id in {*written, *unchanged, *failed} - {None}:
+        new, old, lost = written[run_id], unchanged[run_id], failed[run_id]
+        status.count(ExportRun, run_id, listed=new + old + lost, created=new, existed=old, failed=lost)
+    ExportIssue.objects.bulk_create(
+        ExportIssue(run_id=item.run_id, key=str(item.subject), code=error.code, message=str(error)) for item, error in reported
+    )

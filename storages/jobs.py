@@ -22,6 +22,7 @@ from storages.fields import secret_names
 from storages.links import OutboxItem
 from storages.queueing import enqueue
 from storages.runs import ACTIVE, ExportRun, ImportRun, Run, State
+from storages.snapshots import write as snapshots
 from users.models import User
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,24 @@ def start_export(
 ) -> ExportRun | None:
     """Queues a sync of the target and returns its run; None if one is queued or running already."""
     run = status.begin(storage, user=user, trigger=trigger, only_new=only_new)
+    if run is not None:
+        transaction.on_commit(lambda: enqueue("low", "storages.jobs.run_export", run.pk, run.job_id))
+    return run
+
+
+def start_snapshot(
+    storage: ExportStorage, user: User | None = None, trigger: str = "api", *, form: str = "jsonl", name: str = ""
+) -> ExportRun | None:
+    """Queues a snapshot to the target and returns its run; None if a run is queued or under way already."""
+    run = snapshots.begin(storage, user, trigger, form=form, name=name)
+    if run is not None:
+        transaction.on_commit(lambda: enqueue("low", "storages.jobs.run_export", run.pk, run.job_id))
+    return run
+
+
+def start_export_retry(storage: ExportStorage, user: User | None = None, trigger: str = "api") -> ExportRun | None:
+    """Queues a run over the objects that could not be written; None if a run is queued or running already."""
+    run = status.begin(storage, user=user, trigger=trigger, kind=ExportRun.Kind.RETRY)
     if run is not None:
         transaction.on_commit(lambda: enqueue("low", "storages.jobs.run_export", run.pk, run.job_id))
     return run
@@ -109,7 +128,7 @@ def run_export(run_id: int) -> None:
         return
     run, lease = held
     with _kept(run, lease):
-        exporting.work(run, lease)
+        (snapshots if run.kind == ExportRun.Kind.SNAPSHOT else exporting).work(run, lease)
 
 
 def deliver_outbox(storage_id: int) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from storages.client import ObjectInfo
+from storages.client import Client, ObjectInfo
 from storages.links import Flag, ImportLink, ObjectState, key_digest
+from storages.own_exports import OwnExports
 from storages.policies import ChangedPolicy
 from storages.runs import ImportRun
 from storages.sync.batch import Fate, Sorted, Todo
@@ -31,10 +32,11 @@ def present(model: type[ImportLink | ObjectState], storage_id: int, digests: Col
 
 
 class Known:
-    """What a run knows of its storage. ``versions``: the backend's listings tell when an object has changed."""
+    """What a run knows of its storage."""
 
-    def __init__(self, run: ImportRun, *, whole_objects: bool, versions: bool, park: bool = False) -> None:
-        self.run, self.whole_objects, self.versions, self.park = run, whole_objects, versions, park
+    def __init__(self, run: ImportRun, client: Client, *, whole_objects: bool, park: bool = False) -> None:
+        self.run, self.whole_objects, self.park = run, whole_objects, park
+        self.versions, self.exports = client.capabilities.versions, OwnExports(run.storage, client)
         self.policy, self.model = run.storage.changed_policy, ImportLink if whole_objects else ObjectState
         self.columns = LINK if whole_objects else STATE
         self.first = {"row_group": 0, "row_index": 0} if whole_objects else {}  # an object's row among its links
@@ -50,6 +52,8 @@ class Known:
             rows = present(self.model, self.run.storage_id, by_digest).filter(**self.first)
             for key, *row in rows.values_list("key", *self.columns):
                 self._sort_known(by_key.pop(key), row, found)
+        own = self.exports.among(by_key) if by_key else set()  # what was imported once stays known
+        found.own = [by_key.pop(key) for key in own]
         new = [Todo(item, digest) for digest, item in by_digest.items() if item.key in by_key]
         if self.park and self.run.watermark:
             found.parked = [todo.item for todo in new]

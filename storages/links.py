@@ -91,11 +91,17 @@ class ExportLink(models.Model):
     form = models.CharField(max_length=10, choices=Form.choices)
     subject = models.BigIntegerField(help_text="annotation id or task id; not a foreign key, it outlives its row")
     key = models.TextField()
-    digest = models.BinaryField(max_length=16, help_text="of the body as written")
+    key_digest = models.BinaryField(max_length=16, default=b"", help_text="of the key, which may be too long for an index")
+    digest = models.BinaryField(max_length=16, help_text="of the body as written; empty while that is not known")
     exported_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["storage", "form", "subject"], name="one_object_per_subject")]
+        indexes = [models.Index(fields=["storage", "key_digest"], name="exported_keys")]
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        self.key_digest = key_digest(self.key)
+        super().save(*args, **kwargs)
 
 
 class OutboxItem(models.Model):

@@ -6,45 +6,57 @@ One row per (storage, form, subject), so at most one worker writes an object at 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
-from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from storages import names
 from storages.base import ExportStorage
 from storages.links import ExportLink, Form, OutboxItem
 from storages.runs import ExportRun
-from tasks.models import Annotation
+from tasks.models import Annotation, Task
+
+
+class Due(NamedTuple):
+    """A claimed row."""
+
+    pk: int
+    storage_id: int
+    form: str
+    subject: int
+    version: int
+    run_id: int | None
+    claim: str
+    attempts: int
+
 
 CLAIM = timedelta(seconds=30)  # a claim is renewed while its worker lives, and free again this long after it died
-CHUNK = 64
+CHUNK = 256  # rows of one claim
 BACK_OFF = (1, 5, 30, 120, 600, 3600)  # seconds until the next try
-
-
-def form() -> Form:
-    """What an exported object holds on this server (FUTURE_SAVE_TASK_TO_STORAGE)."""
-    return Form.TASK if settings.FUTURE_SAVE_TASK_TO_STORAGE else Form.ANNOTATION
 
 
 def record(project_id: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
     """Marks (annotation, task) pairs as changed for every target of the project; returns the targets' ids."""
-    targets = list(ExportStorage.objects.filter(project_id=project_id).order_by().values_list("id", flat=True))
+    targets = list(ExportStorage.objects.filter(project_id=project_id).order_by("id").only("id", "object_form"))
     if targets:
-        place = 1 if form() is Form.TASK else 0
-        subjects = sorted({pair[place] for pair in pairs})
-        rows = [(target, subject) for target in sorted(targets) for subject in subjects]  # one order for all: no deadlock
+        pairs = list(pairs)
+        rows = []  # one order for all: no deadlock
+        for target in targets:
+            form = names.form_of(target)
+            rows += [(target.pk, form.value, subject) for subject in sorted({pair[form is Form.TASK] for pair in pairs})]
         for start in range(0, len(rows), 500):
             _upsert(rows[start : start + 500])
-    return targets
+    return [target.pk for target in targets]
 
 
-def _upsert(rows: Sequence[tuple[int, int]]) -> None:
+def _upsert(rows: Sequence[tuple[int, str, int]]) -> None:
     """A row that is being delivered keeps its claim and only learns that it is out of date again."""
     table = connection.ops.quote_name(OutboxItem._meta.db_table)
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     marks = ", ".join(["(%s, %s, %s, 1, '', %s, 0)"] * len(rows))
-    values = [value for target, subject in rows for value in (target, form().value, subject, now)]
+    values = [value for row in rows for value in (*row, now)]
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table} (storage_id, form, subject, version, claim, due, attempts) VALUES {marks} "  # noqa: S608
@@ -59,14 +71,17 @@ def record_all(run: ExportRun) -> int:
 
     With ``run.only_new`` what was written since its last change is left out.
     """
-    column = "task_id" if form() is Form.TASK else "id"
-    table, source, link = (connection.ops.quote_name(m._meta.db_table) for m in (OutboxItem, Annotation, ExportLink))
+    form = names.form_of(run.storage)
+    column = "task_id" if form is Form.TASK else "id"
+    tables = [OutboxItem, Annotation, ExportLink, Task]
+    table, source, link, task = (connection.ops.quote_name(model._meta.db_table) for model in tables)
     written, known = "", []
     if run.only_new:
-        known = [run.storage_id, form().value]
-        written = (
-            f"AND NOT EXISTS (SELECT 1 FROM {link} l WHERE l.storage_id = %s AND l.form = %s "  # noqa: S608
-            f"AND l.subject = {source}.{column} AND l.exported_at >= {source}.updated_at) "
+        known = [run.storage_id, form.value]
+        written = (  # the task is part of the object; what else may have changed is told by the digest when it is delivered
+            f"AND NOT EXISTS (SELECT 1 FROM {link} l JOIN {task} t ON t.id = {source}.task_id "  # noqa: S608
+            f"WHERE l.storage_id = %s AND l.form = %s AND l.subject = {source}.{column} "
+            f"AND l.exported_at >= {source}.updated_at AND l.exported_at >= t.updated_at) "
         )
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:
@@ -76,9 +91,19 @@ def record_all(run: ExportRun) -> int:
             f"{written}ORDER BY {column} "
             f"ON CONFLICT (storage_id, form, subject) DO UPDATE SET version = {table}.version + 1, attempts = 0, "
             f"run_id = excluded.run_id, due = CASE WHEN {table}.claim = '' THEN excluded.due ELSE {table}.due END",
-            [run.storage_id, form().value, now, run.pk, run.storage.project_id, *known],
+            [run.storage_id, form.value, now, run.pk, run.storage.project_id, *known],
         )
     return OutboxItem.objects.filter(run=run).count()
+
+
+def record_failed(run: ExportRun) -> int:
+    """Makes what failed before due at once, on behalf of ``run``; how many objects that is."""
+    return failed(run.storage_id).filter(claim="").update(run=run, due=timezone.now(), attempts=0)
+
+
+def failed(storage_id: int) -> QuerySet[OutboxItem]:
+    """What could not be written at the last try."""
+    return OutboxItem.objects.filter(storage_id=storage_id, attempts__gt=0)
 
 
 def withdraw(run: ExportRun) -> None:
@@ -86,7 +111,7 @@ def withdraw(run: ExportRun) -> None:
     OutboxItem.objects.filter(run=run, version=1, claim="").delete()
 
 
-def claim(storage: ExportStorage, token: str, limit: int = CHUNK) -> list[OutboxItem]:
+def claim(storage: ExportStorage, token: str, limit: int = CHUNK) -> list[Due]:
     """Takes up to ``limit`` due rows for the holder of ``token`` alone, until CLAIM after it stops to ``renew``."""
     now = timezone.now()
     with transaction.atomic():
@@ -95,7 +120,8 @@ def claim(storage: ExportStorage, token: str, limit: int = CHUNK) -> list[Outbox
             due = due.select_for_update(skip_locked=True)
         ids = list(due.values_list("id", flat=True)[:limit])
         OutboxItem.objects.filter(id__in=ids).update(claim=token, due=now + CLAIM)
-    return list(OutboxItem.objects.filter(id__in=ids, claim=token).order_by("id"))
+    mine = OutboxItem.objects.filter(id__in=ids, claim=token).order_by("id")
+    return [Due(*row) for row in mine.values_list(*Due._fields)]
 
 
 def renew(token: str) -> None:
@@ -103,7 +129,7 @@ def renew(token: str) -> None:
     OutboxItem.objects.filter(claim=token).update(due=timezone.now() + CLAIM)
 
 
-def settle(items: Sequence[OutboxItem]) -> None:
+def settle(items: Sequence[Due]) -> None:
     """Delivered: removes the rows, or frees those that changed again meanwhile for another round.
 
     A row whose claim was lost meanwhile (its holder stood still for longer than CLAIM) may have been written by two
@@ -118,11 +144,11 @@ def settle(items: Sequence[OutboxItem]) -> None:
         kept.update(mine.values_list("pk", flat=True))
         mine.filter(version=version).delete()
         mine.update(claim="", due=timezone.now())
-    if lost := sorted((item.storage_id, item.subject) for item in items if item.pk not in kept):
+    if lost := sorted((item.storage_id, item.form, item.subject) for item in items if item.pk not in kept):
         _upsert(lost)
 
 
-def postpone(items: Sequence[OutboxItem], *, keep_run: bool) -> None:
+def postpone(items: Sequence[Due], *, keep_run: bool = True) -> None:
     """Failed: tries again later, waiting longer each time; without ``keep_run`` no longer on behalf of its run."""
     change = {} if keep_run else {"run": None}
     tokens = {item.claim for item in items}

@@ -90,8 +90,7 @@ class _Planner:
         rows = candidates(storage.pk, whole_objects=self.whole_objects)
         newest = rows.order_by("-id").values_list("id", flat=True).first() or 0
         self.rows = rows.filter(id__lte=newest).order_by("id")
-        versions = self.client.capabilities.versions
-        self.known = Known(ImportRun(storage=storage, watermark=newest), whole_objects=self.whole_objects, versions=versions)
+        self.known = Known(ImportRun(storage=storage, watermark=newest), self.client, whole_objects=self.whole_objects)
         self.limits, self.newest = recipe(storage).limits, newest
         self.begin()
 
@@ -130,8 +129,10 @@ class _Planner:
         for pk in found.seen:
             self.seen[pk >> 3] |= 1 << (pk & 7)
         plan.changed += len(found.changed)
+        plan.listed -= len(found.own)
+        plan.ignore("own_export", [item.key for item in found.own])
         differing = {todo.item.key for todo in found.fresh}.union(item.key for item in found.changed)
-        plan.existing += sum(item.key not in differing for item in items)
+        plan.existing += sum(item.key not in differing for item in items) - len(found.own)
         readable = [todo for todo in found.fresh if self.accepts(todo.item)]
         plan.new.add(_keys(readable, Fate.NEW))
         plan.unfinished += len(_keys(readable, Fate.UNFINISHED))

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.dispatch import receiver
 
-from storages import jobs, outbox, status
+from storages import closing, jobs, outbox, status
 from storages.base import ExportStorage, ImportStorage
 from storages.known import present
 from storages.links import ImportLink, ObjectState
@@ -45,6 +45,7 @@ def end_runs(sender: Any, project_id: int, **_: Any) -> None:
 
 @receiver(signals.project_deleting)
 def drop_storages(sender: Any, project_id: int, **_: Any) -> None:
-    """Storages go with their project; objects in the targets stay."""
-    for model in (ImportStorage, ExportStorage):
-        model.objects.filter(project_id=project_id).delete()
+    """Storages go with their project; targets that may delete what they wrote do that first."""
+    ImportStorage.objects.filter(project_id=project_id).delete()
+    if targets := closing.begin(ExportStorage.objects.filter(project_id=project_id)):
+        transaction.on_commit(lambda: jobs.request_delivery(targets))

@@ -114,8 +114,16 @@ class ImportRun(Run):
 
 
 class ExportRun(Run):
-    """A sync of a target."""
+    """A sync of a target, or a snapshot written to it."""
 
+    class Kind(models.TextChoices):
+        SYNC = "sync"
+        SNAPSHOT = "snapshot"
+        RETRY = "retry"  # only the objects that failed before
+
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.SYNC)
+    format = models.CharField(max_length=8, default="", blank=True, help_text="of a snapshot: jsonl or parquet")
+    place = models.TextField(default="", blank=True, help_text="of a snapshot: the folder that it is written to")
     storage = models.ForeignKey(ExportStorage, on_delete=models.CASCADE, related_name="runs")
     only_new = models.BooleanField(default=False, help_text="leaves out what was written since its last change")
 

@@ -12,7 +12,7 @@ from rest_framework.exceptions import ValidationError
 
 from projects.access import key_of, visible_projects
 from projects.models import Project
-from storages import schedules, status, webhooks
+from storages import names, places, schedules, status, webhooks
 from storages.api.errors import to_validation_error
 from storages.base import Storage, new_revision
 from storages.errors import ConfigInvalid, EgressDenied, StorageError
@@ -151,6 +151,50 @@ class StorageSerializer(serializers.ModelSerializer):
             storage.verify()
         except StorageError as error:
             raise to_validation_error(error) from error
+
+
+class TargetSerializer(StorageSerializer):
+    """Of targets: what their objects are called and hold, and that no other target's are called alike."""
+
+    class Meta:
+        exclude = (*StorageSerializer.Meta.exclude, "former_project")
+
+    def validate(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        try:
+            names.check(self.merged(attributes))
+        except ConfigInvalid as error:
+            raise ValidationError({error.field or "key_template": [str(error)]}) from error
+        attributes = super().validate(attributes)
+        self._refuse_rival(attributes)
+        return attributes
+
+    def create(self, attributes: dict[str, Any]) -> Storage:
+        with transaction.atomic():
+            places.one_at_a_time()
+            self._refuse_rival(attributes)
+            return super().create(attributes)
+
+    def update(self, storage: Storage, attributes: dict[str, Any]) -> Storage:
+        with transaction.atomic():
+            places.one_at_a_time()
+            self._refuse_rival(attributes)
+            return super().update(storage, attributes)
+
+    def _refuse_rival(self, attributes: dict[str, Any]) -> None:
+        """A stored target may keep what it has; a new place, form or name must be its own."""
+        own = {"object_form", "key_template", *(field.name for field in self.Meta.model._meta.local_fields)}
+        stored = self.instance
+        if stored is not None and all(attributes[n] == getattr(stored, n) for n in own & set(attributes)):
+            return
+        if (other := places.rival(self.merged(attributes))) is None:
+            return
+        user = self.context["request"].user if "request" in self.context else None
+        seen = user is not None and visible_projects(user).filter(pk=other.project_id).exists()
+        name = f'target {other.pk} "{other.title or ""}" of project {other.project_id}' if seen else "another target"
+        message = f"{name} writes to this place too, and could overwrite these objects or be overwritten"
+        raise ValidationError(
+            {"key_template": [f"{message}; use another prefix, or put {{project_id}}/ before the names of both"]}
+        )
 
 
 class ScannedSerializer(StorageSerializer):

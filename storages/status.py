@@ -82,6 +82,16 @@ def advance(run: Run, lease: str = "", **counters: int) -> None:
     _guarded(_owned(run, lease).update(heartbeat=timezone.now(), **changes))
 
 
+def expect(run: Run, total: int) -> None:
+    """How much the run has to do."""
+    type(run).objects.filter(pk=run.pk).update(total=total)
+
+
+def count(model: type[Run], pk: int, **counters: int) -> None:
+    """Adds to the counters of a run that somebody worked for, whatever has become of it meanwhile."""
+    model.objects.filter(pk=pk).update(**{name: F(name) + amount for name, amount in counters.items() if amount})
+
+
 def complete(run: Run, lease: str = "") -> None:
     """Ends the run: ``completed``, or ``completed_with_errors`` when anything failed. Raises LeaseLost."""
     now = timezone.now()

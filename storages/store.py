@@ -34,8 +34,7 @@ class BatchStore:
         self.storage, self.project = self.run.storage, self.run.storage.project
         self.whole_objects = self.storage.use_blob_urls
         park = shard.stage == Stage.LIST and self.run.shards.filter(stage=Stage.RENAME).exists()
-        versions = client.capabilities.versions
-        self.known = Known(self.run, whole_objects=self.whole_objects, versions=versions, park=park)
+        self.known = Known(self.run, client, whole_objects=self.whole_objects, park=park)
         self.counted = (self.meter.requests, self.meter.bytes)  # of the client, that are in the run's counters
 
     def sort(self, items: list[ObjectInfo]) -> Sorted:

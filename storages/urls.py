@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from storages.api import plan, runs, views
+from storages.api import plan, runs, snapshots, views
 from storages.backends import BACKENDS
 from storages.base import Backend
 
@@ -34,13 +34,13 @@ def _run_routes(direction: str) -> list:
         path(f"{base}/runs/<int:run>/issues", runs.RunIssues.as_view(**bound), name=f"{direction}-run-issues"),
         path(f"{base}/runs/<int:run>/cancel", runs.RunCancel.as_view(**bound)),
         path(f"{base}/cancel", runs.RunCancel.as_view(**bound)),
+        path(f"{base}/runs/<int:run>/retry", runs.RunRetry.as_view(**bound)),
+        path(f"{base}/retry", runs.RunRetry.as_view(**bound)),
     ]
+    if direction == views.EXPORT:
+        routes.append(path(f"{base}/snapshot", snapshots.Snapshot.as_view(**bound)))
     if direction == views.IMPORT:
-        routes += [
-            path(f"{base}/runs/<int:run>/retry", runs.RunRetry.as_view(**bound)),
-            path(f"{base}/retry", runs.RunRetry.as_view(**bound)),
-            path(f"{base}/flagged", runs.Flagged.as_view(**bound)),
-        ]
+        routes.append(path(f"{base}/flagged", runs.Flagged.as_view(**bound)))
     return routes
 
 

@@ -20,6 +20,7 @@ POLICY_ROWS = (
     ("changed_policy", "vanished_policy", "renamed_policy"),
     ("vanished_cap", "sync_workers", "sync_reads"),
 )
+NAMING_ROWS = (("object_form", "key_template"),)  # of every target
 COMMON_ROWS = (("sync_schedule", "sync_timezone"), ("webhook_url", "webhook_secret"))  # of every storage
 
 
@@ -68,7 +69,7 @@ def parse_flag(parameters: Mapping[str, str], name: str) -> bool:
 
 def layout(backend: Backend, model: type[Storage], direction: str) -> list[dict[str, Any]]:
     """Rows of ``{"columnCount", "fields"}`` (contract.md §1.7): the backend's own, then those that every storage has."""
-    rows = (*backend.import_form, *POLICY_ROWS) if direction == "import" else backend.export_form
+    rows = (*backend.import_form, *POLICY_ROWS) if direction == "import" else (*backend.export_form, *NAMING_ROWS)
     rows = (*rows, *COMMON_ROWS)
     return [{"columnCount": len(row), "fields": [describe(model, name) for name in row]} for row in rows]
 

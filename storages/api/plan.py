@@ -22,6 +22,7 @@ WHY = {
     "sub_folder": "these lie below sub-folders; set recursive_scan=true to look into them",
     "prefix": "these lie outside of the storage's prefix; correct the prefix if they are what you are looking for",
     "name": "the name is not valid Unicode text and cannot be stored; rename these objects",
+    "own_export": "targets of this server wrote these; to import a snapshot, give a source the snapshot's folder as its prefix",
     "size": "these are larger than one task file may be; split them, or raise SYNC_MAX_OBJECT_MB on the server",
 }
 

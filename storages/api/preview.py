@@ -4,6 +4,7 @@ from typing import Any
 
 from storages.base import ImportStorage
 from storages.glance import Glance
+from storages.own_exports import OwnExports
 
 TIME_LIMIT = 30  # seconds (behaviour.md §8)
 MORE = {"key": None, "last_modified": None, "size": None}
@@ -18,9 +19,13 @@ def preview_files(storage: ImportStorage, limit: int) -> list[dict[str, Any]]:
     """
     glance = Glance(storage, TIME_LIMIT)
     rows: list[dict[str, Any]] = []
+    exports = OwnExports(storage, glance.client)
 
     for look in glance.looks(rows.clear):
+        own = exports.among(item.key for item in look.page.objects)
         for item in look.page.objects:
+            if item.key in own:
+                continue
             if len(rows) == limit:
                 return [*rows, MORE]
             rows.append({"key": item.key, "last_modified": item.modified, "size": item.size})

@@ -8,7 +8,8 @@ from rest_framework import serializers
 
 from projects.serializers import Page
 from storages.links import Flag
-from storages.runs import ACTIVE, ImportRun, Run, State
+from storages.runs import ACTIVE, ExportRun, ImportRun, Run, State
+from storages.snapshots.places import FORMATS
 
 COUNTERS = {  # name in the API: column; a target has no column for some of them
     "listed": "listed",
@@ -22,13 +23,14 @@ COUNTERS = {  # name in the API: column; a target has no column for some of them
 }
 PLAIN = ("id", "trigger", "state", "queued_at", "started_at", "finished_at", "attempt", "bytes", "requests", "total")
 INNER = ("kind", "storage_id", "storage__type", "started_by_id", "started_by__email", "resumes_id", "heartbeat")
+SNAPSHOT = ("format", "place")
 POLL_AFTER = 1000  # milliseconds; a worker shows progress every few hundred, and at least every 5 s
 
 
 def columns(model: type[Run]) -> list[str]:
     """What ``present`` needs of a run of this kind, for ``values()``: no text but the error, nothing encrypted."""
     own = {field.attname for field in model._meta.concrete_fields}
-    names = (*PLAIN, *INNER, *COUNTERS.values(), "error_code", "error")
+    names = (*PLAIN, *INNER, *SNAPSHOT, *COUNTERS.values(), "error_code", "error")
     return [name for name in names if name in own or "__" in name]
 
 
@@ -48,6 +50,7 @@ def present(row: dict[str, Any], issues_url: str) -> dict[str, Any]:
         "storage": row["storage_id"],
         "type": row["storage__type"],
         "kind": row.get("kind", ImportRun.Kind.SYNC),
+        "snapshot": {"format": row["format"], "folder": row["place"]} if row.get("place") else None,
         "started_by": user if user["id"] else None,
         "resumes": row.get("resumes_id"),
         "counters": {name: row.get(column) for name, column in COUNTERS.items()},
@@ -75,8 +78,8 @@ class StartedBy(serializers.Serializer):
 class RunCounters(serializers.Serializer):
     """What a run has done so far; null: does not exist for targets."""
 
-    listed = serializers.IntegerField(help_text="objects that passed the filter; of a target: objects dealt with")
-    new = serializers.IntegerField(help_text="tasks made; of a target: objects written")
+    listed = serializers.IntegerField(help_text="passed the filter; of a target: objects dealt with; of a snapshot: tasks read")
+    new = serializers.IntegerField(help_text="tasks made; of a target: objects written; of a snapshot: tasks written")
     existing = serializers.IntegerField(help_text="tasks that were there already")
     changed = serializers.IntegerField(allow_null=True, help_text="objects that differ from what was imported")
     vanished = serializers.IntegerField(allow_null=True, help_text="objects that were imported and are not there any more")
@@ -92,13 +95,21 @@ class RunError(serializers.Serializer):
     message = serializers.CharField()
 
 
+class SnapshotShape(serializers.Serializer):
+    """Of a run that writes a snapshot."""
+
+    format = serializers.ChoiceField(FORMATS)
+    folder = serializers.CharField(help_text="where it lies; until a worker has taken the run, below the target's prefix")
+
+
 class RunShape(serializers.Serializer):
     """One sync of a storage."""
 
     id = serializers.IntegerField()
     storage = serializers.IntegerField()
     type = serializers.CharField(help_text="the storage's backend")
-    kind = serializers.ChoiceField(choices=ImportRun.Kind.choices, help_text="retry: only objects that had failed before")
+    kind = serializers.ChoiceField(choices=ExportRun.Kind.choices, help_text="retry: only objects that had failed before")
+    snapshot = SnapshotShape(allow_null=True, help_text="null: the run writes none")
     trigger = serializers.CharField(help_text="what started it: api, create, command, demo or schedule; kind tells a retry")
     started_by = StartedBy(allow_null=True)
     state = serializers.ChoiceField(choices=[choice for choice in State.choices if choice[0] != State.INITIALIZED])
@@ -109,9 +120,9 @@ class RunShape(serializers.Serializer):
     resumes = serializers.IntegerField(allow_null=True, help_text="the unfinished run in whose place it went on")
     attempt = serializers.IntegerField(help_text="1 for the storage's first run")
     counters = RunCounters()
-    bytes = serializers.IntegerField(help_text="received from the storage")
+    bytes = serializers.IntegerField(help_text="received from the storage; of a snapshot: written to it")
     requests = serializers.IntegerField(help_text="sent to the storage")
-    total = serializers.IntegerField(allow_null=True, help_text="objects to deal with, where known beforehand")
+    total = serializers.IntegerField(allow_null=True, help_text="objects (of a snapshot: tasks) to deal with, where known")
     duration = serializers.FloatField(allow_null=True, help_text="seconds")
     rate = serializers.FloatField(allow_null=True, help_text="objects listed per second")
     eta_seconds = serializers.FloatField(allow_null=True, help_text="until the end, at this rate; null: unknown or ended")

@@ -23,7 +23,7 @@ from rest_framework.views import APIView
 from projects.access import key_of, visible_projects
 from projects.paging import read_page
 from projects.parameters import read_text
-from storages import jobs
+from storages import jobs, outbox
 from storages.api import run_shapes as shapes
 from storages.api.errors import to_validation_error
 from storages.api.views import IMPORT
@@ -169,7 +169,7 @@ class RunCancel(RunView):
 
 
 class RunRetry(RunView):
-    """Imports the objects once more that failed and were not read since, and no others.
+    """Imports (or writes) the objects once more that failed and were not dealt with since, and no others.
 
     They are those of the storage, whichever run they failed in. While a sync is queued or running nothing is started, and
     that one is the answer.
@@ -188,8 +188,8 @@ class RunRetry(RunView):
             self._start(storage.concrete())
         return Response(self.present(self.found(self.runs().first(), "Run")))
 
-    def _start(self, storage: ImportStorage) -> None:
-        if not ObjectState.objects.filter(storage_id=storage.pk, state=ObjectState.Progress.FAILED).exists():
+    def _start(self, storage: Storage) -> None:
+        if not failed_objects(storage):
             message = "no object of this storage has failed; a sync goes on where one that was ended stopped"
             raise exceptions.ValidationError(message)
         try:
@@ -198,7 +198,15 @@ class RunRetry(RunView):
             pass  # the container is there, and the job has the patience that this check has not
         except StorageError as error:
             raise to_validation_error(error) from error
-        jobs.start_retry(storage, self.request.user, trigger="api")
+        start = jobs.start_retry if self.direction == IMPORT else jobs.start_export_retry
+        start(storage, self.request.user, trigger="api")
+
+
+def failed_objects(storage: Storage) -> bool:
+    """Whether there is something that a retry could do."""
+    if isinstance(storage, ImportStorage):
+        return ObjectState.objects.filter(storage_id=storage.pk, state=ObjectState.Progress.FAILED).exists()
+    return outbox.failed(storage.pk).exists()
 
 
 class Flagged(RunView):

@@ -13,7 +13,7 @@ from storages.base import Backend, ExportStorage, ImportStorage, Prefixed, Presi
 from storages.checks import required
 from storages.fields import SecretField
 from storages.providers.azure.client import KeyClient
-from storages.serializers import ScannedSerializer, StorageSerializer
+from storages.serializers import ScannedSerializer, StorageSerializer, TargetSerializer
 
 # https://learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-name; it becomes part of a host name
 ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
@@ -99,8 +99,8 @@ class AzureImportSerializer(ScannedSerializer):
         model = AzureImportStorage
 
 
-class AzureExportSerializer(StorageSerializer):
-    class Meta(StorageSerializer.Meta):
+class AzureExportSerializer(TargetSerializer):
+    class Meta(TargetSerializer.Meta):
         model = AzureExportStorage
 
 

@@ -13,7 +13,7 @@ from storages.checks import printable, required
 from storages.fields import SecretField
 from storages.providers.azure.delegation import TokenClient
 from storages.providers.azure.entra import Principal
-from storages.serializers import ScannedSerializer, StorageSerializer
+from storages.serializers import ScannedSerializer, StorageSerializer, TargetSerializer
 
 SCOPE = "https://storage.azure.com/.default"  # the same in every cloud: "Authorize with Microsoft Entra ID", OAuth scope
 
@@ -112,8 +112,8 @@ class AzureSPIImportSerializer(AzureSPISerializer, ScannedSerializer):
         model = AzureSPIImportStorage
 
 
-class AzureSPIExportSerializer(AzureSPISerializer):
-    class Meta(StorageSerializer.Meta):
+class AzureSPIExportSerializer(AzureSPISerializer, TargetSerializer):
+    class Meta(TargetSerializer.Meta):
         model = AzureSPIExportStorage
 
 

@@ -13,7 +13,7 @@ from storages.fields import SecretField
 from storages.providers.azure import entra
 from storages.providers.databricks.client import DatabricksClient, Identity
 from storages.providers.databricks.signin import OAuth, PersonalToken
-from storages.serializers import StorageSerializer
+from storages.serializers import StorageSerializer, TargetSerializer
 
 # https://docs.databricks.com/en/data-governance/unity-catalog/index.html "Naming rules": at most 255 characters,
 # no period, space, slash, control character; stored in lower case
@@ -117,8 +117,8 @@ class DatabricksImportSerializer(StorageSerializer):
         model = DatabricksImportStorage
 
 
-class DatabricksExportSerializer(StorageSerializer):
-    class Meta(StorageSerializer.Meta):
+class DatabricksExportSerializer(TargetSerializer):
+    class Meta(TargetSerializer.Meta):
         model = DatabricksExportStorage
 
 

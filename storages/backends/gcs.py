@@ -11,7 +11,7 @@ from storages.fields import SecretField
 from storages.providers.google.auth import IAM, STORAGE, Ambient, Identity
 from storages.providers.google.client import GCSClient
 from storages.providers.google.key import EMAIL, parse_key
-from storages.serializers import ScannedSerializer, StorageSerializer
+from storages.serializers import ScannedSerializer, StorageSerializer, TargetSerializer
 
 # https://cloud.google.com/storage/docs/buckets#naming (names with dots: up to 222 characters)
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._\-]{1,220}[a-z0-9]")
@@ -82,8 +82,8 @@ class GCSImportSerializer(ScannedSerializer):
         model = GCSImportStorage
 
 
-class GCSExportSerializer(StorageSerializer):
-    class Meta(StorageSerializer.Meta):
+class GCSExportSerializer(TargetSerializer):
+    class Meta(TargetSerializer.Meta):
         model = GCSExportStorage
 
 

@@ -5,7 +5,7 @@ from django.db import models
 from storages.backends.gcs import BucketColumns, account_email, forms
 from storages.base import Backend, ExportStorage, ImportStorage, Presigned, Scanned
 from storages.providers.google.auth import CREATOR, IAM, Ambient, Identity, Impersonated
-from storages.serializers import ScannedSerializer, StorageSerializer
+from storages.serializers import ScannedSerializer, StorageSerializer, TargetSerializer
 
 
 class ImpersonatedColumns(BucketColumns):
@@ -38,8 +38,8 @@ class GCSSAImportSerializer(ScannedSerializer):
         model = GCSSAImportStorage
 
 
-class GCSSAExportSerializer(StorageSerializer):
-    class Meta(StorageSerializer.Meta):
+class GCSSAExportSerializer(TargetSerializer):
+    class Meta(TargetSerializer.Meta):
         model = GCSSAExportStorage
 
 

@@ -14,7 +14,7 @@ from storages.providers.google.federation import (
     compare_configuration,
     parse_provider,
 )
-from storages.serializers import ScannedSerializer, StorageSerializer
+from storages.serializers import ScannedSerializer, StorageSerializer, TargetSerializer
 
 
 class FederatedColumns(BucketColumns):
@@ -58,8 +58,8 @@ class GCSWIFImportSerializer(ScannedSerializer):
         model = GCSWIFImportStorage
 
 
-class GCSWIFExportSerializer(StorageSerializer):
-    class Meta(StorageSerializer.Meta):
+class GCSWIFExportSerializer(TargetSerializer):
+    class Meta(TargetSerializer.Meta):
         model = GCSWIFExportStorage
 
 

@@ -10,7 +10,7 @@ from storages import errors
 from storages.base import Backend, ExportStorage, ImportStorage, Scanned
 from storages.checks import required
 from storages.providers.localfiles import LocalFilesClient
-from storages.serializers import StorageSerializer
+from storages.serializers import StorageSerializer, TargetSerializer
 
 
 class LocalFilesColumns(models.Model):
@@ -22,6 +22,11 @@ class LocalFilesColumns(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def root(self) -> str:
+        """What our keys begin with."""
+        return os.path.realpath((self.path or "").strip().replace("\\", "/")) + "/"
 
     def client(self) -> LocalFilesClient:
         """Raises ConfigInvalid: path unset, missing, outside the document root, or serving switched off."""
@@ -73,8 +78,8 @@ class LocalFilesImportSerializer(LocalFilesSerializer):
         model = LocalFilesImportStorage
 
 
-class LocalFilesExportSerializer(LocalFilesSerializer):
-    class Meta(StorageSerializer.Meta):
+class LocalFilesExportSerializer(LocalFilesSerializer, TargetSerializer):
+    class Meta(TargetSerializer.Meta):
         model = LocalFilesExportStorage
 
 

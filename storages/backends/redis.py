@@ -8,7 +8,7 @@ from storages.base import Backend, ExportStorage, ImportStorage
 from storages.fields import SecretField
 from storages.providers.redis.client import RedisClient
 from storages.providers.redis.protocol import parse_address
-from storages.serializers import StorageSerializer
+from storages.serializers import StorageSerializer, TargetSerializer
 
 DATABASES = MaxValueValidator(32767)
 
@@ -31,7 +31,7 @@ class RedisColumns(models.Model):
     @property
     def root(self) -> str:
         """What our keys begin with, as it was entered; ``${project_id}`` stands for the project's id."""
-        return (self.path or "").replace("${project_id}", str(self.project_id))
+        return (self.path or "").replace("${project_id}", str(self.project_id or getattr(self, "former_project", None)))
 
     def client(self) -> RedisClient:
         """Raises ConfigInvalid naming the field."""
@@ -74,8 +74,8 @@ class RedisImportSerializer(StorageSerializer):
         model = RedisImportStorage
 
 
-class RedisExportSerializer(StorageSerializer):
-    class Meta(StorageSerializer.Meta):
+class RedisExportSerializer(TargetSerializer):
+    class Meta(TargetSerializer.Meta):
         model = RedisExportStorage
 
 

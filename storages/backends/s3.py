@@ -11,7 +11,7 @@ from storages.checks import parse_base_url, printable, required
 from storages.fields import SecretField
 from storages.providers.aws.ambient import ambient_credentials
 from storages.providers.aws.client import S3Client
-from storages.serializers import StorageSerializer
+from storages.serializers import StorageSerializer, TargetSerializer
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]")
@@ -88,8 +88,8 @@ class S3ImportSerializer(StorageSerializer):
         model = S3ImportStorage
 
 
-class S3ExportSerializer(StorageSerializer):
-    class Meta(StorageSerializer.Meta):
+class S3ExportSerializer(TargetSerializer):
+    class Meta(TargetSerializer.Meta):
         model = S3ExportStorage
 
 

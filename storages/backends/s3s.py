@@ -12,7 +12,7 @@ from storages.base import Backend, ExportStorage, ImportStorage, Presigned, Scan
 from storages.checks import required
 from storages.providers.aws.client import S3Client
 from storages.providers.aws.role import RoleSession
-from storages.serializers import StorageSerializer
+from storages.serializers import StorageSerializer, TargetSerializer
 
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html "Request Parameters" (ARN: at most 2,048 characters)
 ROLE_ARN = re.compile(r"arn:aws[a-z\-]{0,20}:iam::[0-9]{12}:role/[\w+=,.@/\-]{1,1900}", re.ASCII)
@@ -85,8 +85,8 @@ class S3SImportSerializer(StorageSerializer):
         model = S3SImportStorage
 
 
-class S3SExportSerializer(StorageSerializer):
-    class Meta(StorageSerializer.Meta):
+class S3SExportSerializer(TargetSerializer):
+    class Meta(TargetSerializer.Meta):
         model = S3SExportStorage
 
 

@@ -11,6 +11,7 @@ from storages.backends import BACKENDS
 from storages.base import ExportStorage, ImportStorage, Storage
 from storages.fields import secret_names
 from storages.runs import Run
+from storages.snapshots.places import NAME
 from storages.status import runs_of
 
 USAGE = 2  # exit code
@@ -41,6 +42,13 @@ def number(text: str) -> int:
     if not 0 < value <= LARGEST:
         raise ArgumentTypeError(f"{text[:40]!r} is no number from 1 to {LARGEST}")
     return value
+
+
+def snapshot_name(text: str) -> str:
+    """What a snapshot's folder may end in, for argparse. Raises ArgumentTypeError."""
+    if not NAME.fullmatch(text):
+        raise ArgumentTypeError(f"{text[:80]!r} is not up to 64 letters, digits, dots, dashes and underscores")
+    return text
 
 
 def name_of(one: Storage) -> str:

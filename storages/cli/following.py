@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import DatabaseError, connection
@@ -15,6 +15,7 @@ from storages.cli import printing
 from storages.cli.choice import name_of
 from storages.queueing import unscheduled
 from storages.runs import ACTIVE, ExportRun, ImportRun, Run, State
+from storages.snapshots import write as snapshots
 
 Say = Callable[[str], object]  # prints a line
 TRIGGER = "command"
@@ -32,15 +33,19 @@ def queue_is_there() -> bool:
     return bool(unscheduled("low", ["any"]))
 
 
-def queued(storage: Storage, *, retry: bool = False) -> Run | None:
-    """A run that workers take from the queue; None if one is queued or running already."""
+def queued(storage: Storage, *, retry: bool = False, snapshot: Mapping[str, str] | None = None) -> Run | None:
+    """A run that workers take from the queue; None if one is queued or running already. ``snapshot``: its form and name."""
+    if isinstance(storage, ExportStorage) and snapshot:
+        return jobs.start_snapshot(storage, trigger=TRIGGER, **snapshot)
     if isinstance(storage, ExportStorage):
         return jobs.start_export(storage, trigger=TRIGGER)
     return (jobs.start_retry if retry else jobs.start_import)(storage, trigger=TRIGGER)
 
 
-def unqueued(storage: Storage, *, retry: bool = False) -> Run | None:
-    """A run that nobody is told of; None if one is queued or running already."""
+def unqueued(storage: Storage, *, retry: bool = False, snapshot: Mapping[str, str] | None = None) -> Run | None:
+    """A run that nobody is told of; None if one is queued or running already. ``snapshot``: its form and name."""
+    if isinstance(storage, ExportStorage) and snapshot:
+        return snapshots.begin(storage, None, TRIGGER, **snapshot)
     if isinstance(storage, ExportStorage):
         return status.begin(storage, user=None, trigger=TRIGGER)
     return importing.begin(storage, None, TRIGGER, retry=retry)

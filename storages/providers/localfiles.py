@@ -7,10 +7,10 @@ nor a symbolic link leads out of the storage's directory (CVE-2025-25295).
 import errno
 import itertools
 import os
+import secrets
 import stat as modes
-import tempfile
 from collections.abc import Iterator, MutableSequence, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from urllib.parse import quote
@@ -21,6 +21,7 @@ from storages.meter import Meter
 
 PAGE_SIZE = 1000
 ROUTE = "/data/local-files/?d="
+TEMPORARY = ".quayside-tmp-"  # begins the name of a file that is being written, or was when the server died; never listed
 
 
 class File(Readable):
@@ -114,8 +115,8 @@ class LocalFilesClient(Client):
                 yield info
 
     def _described(self, entry: os.DirEntry) -> ObjectInfo | None:
-        """None for what is no file of ours: a link that leads out, a socket, a file that vanished since."""
-        if entry.is_symlink() and not os.path.realpath(entry.path).startswith(self._real):
+        """None for what is no file of ours: a leftover, a link that leads out, a socket, a file that vanished since."""
+        if entry.name.startswith(TEMPORARY) or entry.is_symlink() and not os.path.realpath(entry.path).startswith(self._real):
             return None
         try:
             return describe(entry.path, entry.stat()) if entry.is_file() else None
@@ -146,30 +147,51 @@ class LocalFilesClient(Client):
         self.meter.count(requests=1)
         with translated(PurePath(key).name):
             descriptor = os.open(key, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        # judged by what was opened, not by the name: a link swapped in between cannot lead elsewhere
-        link = f"/proc/self/fd/{descriptor}"
-        real = os.path.realpath(link if os.path.exists(link) else key)
-        if real.startswith(self._real) and modes.S_ISREG(os.fstat(descriptor).st_mode):
+        if self._holds(descriptor, key) and modes.S_ISREG(os.fstat(descriptor).st_mode):
             return descriptor
         os.close(descriptor)
         raise gone
 
+    def _holds(self, descriptor: int, name: str) -> bool:
+        """Whether what was opened lies in this directory, whatever its name says: a link may have been swapped in meanwhile."""
+        link = f"/proc/self/fd/{descriptor}"
+        return f"{os.path.realpath(link if os.path.exists(link) else name)}/".startswith(self._real)
+
     def write(self, key: str, data: bytes, content_type: str = "application/json") -> None:
-        """Creates missing directories; readers see the old file or the new one, never a part (rename in place)."""
+        """Creates missing directories; readers see the old file or the new one, never a part (rename in place).
+
+        What was written survives a loss of power: file and directory are synced before this returns (fsync(2), "Notes").
+        """
         target = self._target(key)
         with translated(target.name):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(prefix=".quayside-", dir=target.parent)
             try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.chmod(temporary, 0o644)
-                os.replace(temporary, target)
-            except OSError:
-                os.unlink(temporary)
-                raise
+                target.parent.mkdir(parents=True, exist_ok=True)
+                folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    self._replace(folder, target.name, data)
+                finally:
+                    os.close(folder)
+            except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+                message = f"{target.name!r}: a file lies where a folder has to be, or a folder where the file has to be"
+                raise errors.ConfigInvalid(f"{message}; move it away, or choose other names") from error
+
+    def _replace(self, folder: int, name: str, data: bytes) -> None:
+        """Puts a file into an open directory, which may have been exchanged for another since its name was judged."""
+        if not self._holds(folder, name):
+            raise errors.AccessDenied(f"{name!r} lies outside this storage's directory")
+        temporary = f"{TEMPORARY}{secrets.token_hex(8)}"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=folder)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            os.fsync(folder)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=folder)
+            raise
 
     def delete(self, key: str) -> None:
         with translated(PurePath(key).name):
@@ -181,6 +203,11 @@ class LocalFilesClient(Client):
         if not key.startswith(self.root) or "\0" in key or path.name in ("", ".", "..") or not real.startswith(self._real):
             raise errors.AccessDenied(f"{path.name!r} lies outside this storage's directory")
         return path
+
+    @property
+    def place(self) -> str:
+        """Keys are absolute paths, so one directory may lie in another."""
+        return "file:///"
 
     def uri(self, key: str) -> str:
         relative = os.path.relpath(key, self.document_root)

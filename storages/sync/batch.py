@@ -69,6 +69,7 @@ class Sorted:
     flagged: list[ObjectInfo] = field(default_factory=list)  # changed, to be marked
     renewed: list[tuple[int, ObjectInfo]] = field(default_factory=list)  # changed whole objects: their version is taken over
     restored: list[bytes] = field(default_factory=list)  # digests whose mark is out of date
+    own: list[ObjectInfo] = field(default_factory=list)  # written by targets of this server; to be ignored
 
 
 @dataclass

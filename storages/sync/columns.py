@@ -2,13 +2,14 @@
 
 import base64
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
+from storages.sync import jsoncolumns
 from storages.sync.row import Limits
 
 
@@ -20,16 +21,18 @@ class Unfit:
 
 
 class Columns:
-    """A record batch as rows."""
+    """A record batch as rows; the text columns named in ``parsed`` hold JSON."""
 
-    def __init__(self, batch: Any, limits: Limits) -> None:
-        self.batch, self.limits = batch, limits
+    def __init__(self, batch: Any, limits: Limits, parsed: Collection[str] = ()) -> None:
+        self.batch, self.limits, self.parsed = batch, limits, parsed
         self.doubtful = batch.nbytes > limits.row_size  # whether rows must be looked at one by one
 
     def rows(self) -> Iterator[tuple[dict[str, Any] | None, str]]:
         """(values by column, "") or (None, why the row is refused), row by row."""
         names = self.batch.schema.names
         columns = [self._values(column) for column in self.batch.columns]
+        if self.parsed:
+            columns = [self._of_json(c) if name in self.parsed else c for name, c in zip(names, columns, strict=True)]
         for values in zip(*columns, strict=True) if columns else ():
             row = dict(zip(names, values, strict=True))
             error = self._fault(row) if self.doubtful else ""
@@ -54,6 +57,13 @@ class Columns:
         if types.is_integer(kind) or types.is_boolean(kind) or types.is_null(kind):
             return array.to_pylist()
         return self._texts(array) if types.is_string(kind) or types.is_large_string(kind) else self._each(array)
+
+    def _of_json(self, texts: list[Any]) -> list[Any]:
+        values = []
+        for value, error in jsoncolumns.parse(texts, self.limits):
+            self.doubtful = self.doubtful or bool(error)
+            values.append(Unfit(error) if error else value)
+        return values
 
     def _texts(self, array: Any) -> list[Any]:
         try:

@@ -81,9 +81,9 @@ class Import:
             settled += self._read(known.fresh)
         self.batch.findings += [Finding(key, None, code, message) for key, code, message in page.refused]
         self.batch.pages.append(known)
-        self.batch.listed += 0 if page.counted else len(page.objects) + len(page.refused)
-        self.batch.ignored += page.ignored
-        self.batch.settled += settled
+        self.batch.listed += 0 if page.counted else len(page.objects) + len(page.refused) - len(known.own)
+        self.batch.ignored += page.ignored + len(known.own)
+        self.batch.settled += settled + (len(known.own) if page.counted else 0)
         self.batch.cursor = page.cursor or self.batch.cursor
         if self._is_due():
             self.flush()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from storages.errors import Malformed, StorageError
-from storages.sync import footer
+from storages.sync import footer, jsoncolumns
 from storages.sync.columns import Columns, doubled
 from storages.sync.row import Limits, Mark, Row, mib
 
@@ -81,12 +81,12 @@ def _refusal(source: Any, group: int, limits: Limits) -> str:
 def _group(source: Any, group: int, start: int, size: int, limits: Limits) -> Iterator[Row]:
     import pyarrow
 
-    index = 0
+    index, parsed = 0, jsoncolumns.named(source.metadata.metadata)
     try:
         for batch in source.iter_batches(size, row_groups=[group], use_threads=False):
             skipped = min(max(start - index, 0), batch.num_rows)
             index += skipped
-            for value, error in Columns(batch.slice(skipped), limits).rows():
+            for value, error in Columns(batch.slice(skipped), limits, parsed).rows():
                 yield Row(index, error=error, group=group) if error else _row(Row, (index, value, "", group, 0, False))
                 index += 1
     except StorageError:

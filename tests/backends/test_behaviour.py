@@ -24,6 +24,7 @@ from tests.backends.harness import Harness
 from tests.environment import tls_directory
 
 BODY = bytes(range(100))
+OCTETS = "application/octet-stream"  # the only type that the Files API of Databricks takes
 CLASSES = ("bad_credentials", "no_permission", "not_found", "unreachable", "throttled", "misconfigured")
 CANNOT_FAIL = {  # backends that have no such failure
     "bad_credentials": {"localfiles"},
@@ -159,6 +160,17 @@ def test_a_write_replaces_the_object_and_makes_its_folders(box):
     for body in (b'{"a":1}', b"{}"):
         client.write(box.key("deep/er/1.json"), body)
         assert box.get("deep/er/1.json") == body
+
+
+def test_a_write_says_that_it_is_json_where_the_store_keeps_such_a_word(box):
+    box.client().write(box.key("1.json"), b"{}")
+    wanted = "" if box.name in ("redis", "localfiles") else OCTETS if box.name == "databricks" else "application/json"
+    assert box.client().stat(box.key("1.json")).content_type == wanted
+
+
+def test_targets_in_one_container_are_in_one_place_whatever_their_prefix(box):
+    client = box.client("a/")
+    assert client.place == box.client("b/").place != ""
 
 
 def test_deleting_twice_is_no_error(box):

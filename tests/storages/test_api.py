@@ -16,6 +16,7 @@ S3_KEYS = {
     "last_sync_count", "last_sync_job", "status", "traceback", "meta", "prefix", "bucket", "aws_sse_kms_key_id", "region_name", "s3_endpoint",
 }  # fmt: skip
 OURS = {"last_run": None, "next_sync": None, "sync_schedule": "", "sync_timezone": "UTC", "webhook_url": None}
+NAMING = {"object_form": "", "key_template": ""}  # of targets
 POLICIES = {
     "presign_problem": "",
     "changed_policy": "ignore", "vanished_policy": "keep", "renamed_policy": "new", "vanished_cap": 20, "sync_workers": 4, "sync_reads": 32,
@@ -38,7 +39,8 @@ def test_create_answers_every_field_of_the_contract_and_no_secret(api, s3_settin
     assert wanted.items() <= answer.json().items()
     assert answer.json()["created_at"].endswith("Z")
     export = api.post("/api/storages/export/s3", s3_settings)
-    assert set(export.json()) == S3_KEYS | {"can_delete_objects"} | set(OURS)
+    assert set(export.json()) == S3_KEYS | {"can_delete_objects"} | set(OURS) | set(NAMING)
+    assert NAMING.items() <= export.json().items()
     assert export.json()["status"] == "queued"
 
 

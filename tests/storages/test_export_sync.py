@@ -133,15 +133,61 @@ def test_a_cancelled_sync_writes_nothing_more(create, work, api, s3, s3_settings
         Annotation.objects.create(task=task, project=project, result=RESULT, completed_by=alice)
     original = deliver.deliver_chunk
 
-    def cancelling(*args):
-        failed = original(*args)
+    def cancelling(*args, **options):
+        done = original(*args, **options)
         assert api.post(f"/api/storages/export/s3/{storage}/cancel").json()["state"] == "cancelled"
-        return failed
+        return done
 
     with monkeypatch.context() as patched:
         patched.setattr(deliver, "deliver_chunk", cancelling)
+        patched.setattr(outbox, "CHUNK", 64)
         api.post(f"/api/storages/export/s3/{storage}/sync")
         work()
     jobs.tick()
     work()
-    assert len(s3.keys("data")) == outbox.CHUNK and not OutboxItem.objects.exists()
+    assert len(s3.keys("data")) == 64 and not OutboxItem.objects.exists()
+    told = api.get(f"/api/storages/export/s3/{storage}/runs").json()["results"][0]
+    assert (told["state"], told["counters"]["new"], told["total"]) == ("cancelled", 64, 150), "what was written counts"
+
+
+def fill(project, task, alice, count):
+    for _ in range(count):
+        Annotation.objects.create(task=task, project=project, result=RESULT, completed_by=alice)
+
+
+def test_a_retry_writes_what_had_failed_and_nothing_else(
+    create, sync, work, api, s3, s3_settings, project, alice, task, monkeypatch
+):
+    monkeypatch.setattr(outbox, "BACK_OFF", (0.1, 0.1, 3600))
+    pk = create("export/s3", s3_settings)["id"]
+    work()
+    fill(project, task, alice, 5)
+    s3.fail_next(9, status=403, code="AccessDenied", match="/data/[0-9]")
+    assert sync("export/s3", pk)["status"] == "completed_with_errors"
+    failed = 5 - len(s3.keys("data"))
+    assert failed
+    s3.heal()
+    s3.requests.clear()
+    told = api.post(f"/api/storages/export/s3/{pk}/retry").json()
+    assert (told["kind"], told["state"]) == ("retry", "queued")
+    work()
+    told = api.get(f"/api/storages/export/s3/{pk}/runs/{told['id']}").json()
+    assert (told["state"], told["total"], told["counters"]["new"]) == ("completed", failed, failed)
+    assert len([one for one in s3.requests if one.method == "PUT"]) == failed and len(s3.keys("data")) == 5
+    nothing = api.post(f"/api/storages/export/s3/{pk}/retry")
+    assert nothing.status_code == 400
+
+
+def test_only_new_writes_no_object_that_holds_the_same_already(create, sync, work, api, s3, s3_settings, project, alice, task):
+    pk = create("export/s3", s3_settings)["id"]
+    fill(project, task, alice, 3)
+    assert sync("export/s3", pk)["last_sync_count"] == 3
+    ExportLink.objects.update(exported_at=project.created_at)  # as if written before its last change
+    changed = Annotation.objects.order_by("id").first()
+    Annotation.objects.filter(pk=changed.pk).update(result=[], updated_at=timezone.now())
+    s3.requests.clear()
+    api.post(f"/api/storages/export/s3/{pk}/sync?only_new=true")
+    work()
+    assert [one.path for one in s3.requests if one.method == "PUT"] == [f"/data/{changed.pk}"]
+    told = api.get(f"/api/storages/export/s3/{pk}/runs").json()["results"][0]
+    assert (told["counters"]["new"], told["counters"]["existing"], told["counters"]["listed"]) == (1, 2, 3)

@@ -16,7 +16,7 @@ from storages.base import Backend, ExportStorage, ImportStorage, Prefixed, Scann
 from storages.client import EVERYTHING, Capabilities, Client, ObjectInfo, ObjectStream, Page, Readable
 from storages.errors import AccessDenied, NotFound
 from storages.fields import SecretField
-from storages.serializers import StorageSerializer
+from storages.serializers import StorageSerializer, TargetSerializer
 from tasks.models import Task
 
 SHELVES: dict[str, dict[str, bytes]] = {}
@@ -96,8 +96,8 @@ def shelf(transactional_db):
         class Meta(StorageSerializer.Meta):
             model = ShelfImportStorage
 
-    class ShelfExportSerializer(StorageSerializer):
-        class Meta(StorageSerializer.Meta):
+    class ShelfExportSerializer(TargetSerializer):
+        class Meta(TargetSerializer.Meta):
             model = ShelfExportStorage
 
     declaration = Backend(

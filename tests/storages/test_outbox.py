@@ -15,6 +15,7 @@ from storages import deliver, jobs, outbox
 from storages.base import ExportStorage
 from storages.links import ExportLink, OutboxItem
 from storages.runs import ExportRun
+from storages.sync.push import Pusher
 from tests.storages.targets import RESULT, both
 from tests.storages.targets import annotate as annotate  # noqa: F401 - the fixture
 from tests.storages.targets import place as place  # noqa: F401 - the fixture
@@ -60,7 +61,8 @@ def test_without_the_right_to_delete_the_object_stays(backend, place, create, wo
     work()
     assert api.delete(f"/api/annotations/{pk}/").status_code == 204
     work()
-    assert set(read()) == {str(pk)} and not ExportLink.objects.exists() and not OutboxItem.objects.exists()
+    assert set(read()) == {str(pk)} and not OutboxItem.objects.exists()
+    assert ExportLink.objects.get().subject == pk, "it is still known to be ours"
 
 
 @both
@@ -140,7 +142,8 @@ def test_a_change_during_a_delivery_is_delivered_again(create, s3, s3_settings, 
     items = outbox.claim(target, "worker")
     api.patch(f"/api/annotations/{pk}/", {"lead_time": 2.0})
     assert outbox.claim(target, "worker") == [], "the row is taken: nobody else may write the object meanwhile"
-    deliver.deliver_chunk(target, target.client(), items)
+    with Pusher(target.client()) as pusher:
+        deliver.deliver_chunk(target, pusher, items)
     assert OutboxItem.objects.get().version > items[0].version
     api.patch(f"/api/annotations/{pk}/", {"lead_time": 3.0})
     work()
@@ -157,6 +160,30 @@ def test_rows_of_a_worker_that_died_come_back(create, s3, s3_settings, work, tic
     OutboxItem.objects.update(due=timezone.now())  # CLAIM has passed
     tick()
     assert s3.get("data", str(pk)) and not OutboxItem.objects.exists()
+
+
+def test_a_deleted_project_has_its_objects_deleted_where_that_is_allowed(
+    create, work, api, s3, s3_settings, project, task, annotate, monkeypatch
+):
+    monkeypatch.setattr(outbox, "BACK_OFF", (0.5,))
+    pk = create("export/s3", s3_settings, can_delete_objects=True, prefix="p-${project_id}")["id"]
+    first = annotate(task)
+    work()
+    assert s3.get("data", f"p-{project.pk}/{first}")
+    annotate(task)  # not delivered yet
+    s3.refuse_all()
+    assert api.delete(f"/api/projects/{project.pk}/").status_code == 204
+    work()
+    assert api.get(f"/api/storages/export/s3/{pk}").status_code == 404
+    assert api.get("/api/storages/export").json() == []
+    assert ExportStorage.objects.get().former_project == project.pk, "it waits for the bucket to come back"
+    s3.heal()
+    time.sleep(0.6)
+    jobs.tick()
+    work()
+    assert s3.keys("data") == []
+    assert not ExportStorage.objects.exists() and not OutboxItem.objects.exists() and not ExportLink.objects.exists()
+    connection.check_constraints()
 
 
 @pytest.mark.parametrize("gone", ["project", "storage", "task"])
@@ -177,7 +204,7 @@ def test_deleting_what_is_above_leaves_objects_alone_and_nothing_dangling(
     jobs.tick()
     work()
     assert s3.get("data", str(pk)), "the object stays"
-    assert not ExportLink.objects.exists() and not OutboxItem.objects.exists()
+    assert not OutboxItem.objects.exists() and ExportLink.objects.exists() == (gone == "task")
     if gone != "task":
         assert not ExportStorage.objects.exists() and not ExportRun.objects.exists()
     connection.check_constraints()

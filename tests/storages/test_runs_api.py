@@ -17,6 +17,7 @@ from users import legacy_tokens
 pytestmark = pytest.mark.django_db(transaction=True)
 KEYS = {
     "id", "storage", "type", "kind", "trigger", "started_by", "state", "queued_at", "started_at", "updated_at", "finished_at", "resumes",
+    "snapshot",
     "attempt", "counters", "bytes", "requests", "total", "rate", "eta_seconds", "duration", "error", "issues_url", "poll_after_ms",
 }  # fmt: skip
 PARENTS = {"s3": ImportStorage, "export/s3": ExportStorage}
@@ -215,9 +216,8 @@ def test_runs_of_others_do_not_exist(api, stranger, alice, place, create, s3_set
             for tail in ("", "/issues"):
                 envelope(client.get(one + tail), 404)
             envelope(client.post(f"{one}/cancel"), 404)
-            if "export" not in one:
-                envelope(client.post(f"{one}/retry"), 404)
-    for tail in ("/runs", "/cancel") + (("/retry", "/flagged") if route == "s3" else ()):
+            envelope(client.post(f"{one}/retry"), 404)
+    for tail in ("/runs", "/cancel", "/retry") + (("/flagged",) if route == "s3" else ()):
         verb = "post" if tail in ("/cancel", "/retry") else "get"
         envelope(getattr(stranger, verb)(path + tail), 404)
         envelope(getattr(client_of(None), verb)(path + tail), 401)
@@ -225,4 +225,3 @@ def test_runs_of_others_do_not_exist(api, stranger, alice, place, create, s3_set
             envelope(getattr(api, verb)(wrong_base + tail), 404)
     run.refresh_from_db()
     assert run.state == State.IN_PROGRESS
-    envelope(api.post(f"/api/storages/export/s3/{pk}/retry"), 404)

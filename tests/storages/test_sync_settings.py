@@ -116,4 +116,5 @@ def test_every_form_ends_with_rows_for_policies_schedule_and_webhook(api, backen
     assert own["sync_timezone"]["value"] == "UTC" and own["webhook_secret"]["type"] == "password"
     export = api.get(f"/api/storages/export/{backend}/form").json()
     names = [field["name"] for row in export for field in row["fields"]]
-    assert names[-4:] == ["sync_schedule", "sync_timezone", "webhook_url", "webhook_secret"] and "changed_policy" not in names
+    common = ["sync_schedule", "sync_timezone", "webhook_url", "webhook_secret"]
+    assert names[-6:] == ["object_form", "key_template", *common] and "changed_policy" not in names

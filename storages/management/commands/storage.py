@@ -1,4 +1,4 @@
-"""Storages for operators: list, validate, plan, sync, follow, cancel. Says what the API says; no secret is ever printed.
+"""Storages for operators: list, validate, plan, sync, snapshot, cancel. Says what the API says; no secret is ever printed.
 
 Exit codes: 0 it worked, and a run completed; 1 it did not; 2 wrong usage or unknown storage; 130 Ctrl-C, the run goes on.
 """
@@ -19,7 +19,9 @@ from storages.cli.failures import FAILED, in_one_line
 from storages.errors import StorageError, Throttled
 from storages.links import ObjectState
 from storages.runs import Run, State
+from storages.snapshots.places import FORMATS
 
+STARTING = ("sync", "retry", "snapshot")  # verbs that begin a run
 STOPPED = 130  # exit code
 LATEST = 20  # rows shown of runs and issues
 
@@ -31,16 +33,19 @@ class Command(BaseCommand):
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
         everywhere = {"list": "all sources and targets", "validate": "try the connection, verb after verb", "plan": "dry run"}
         everywhere |= {"sync": "run a sync and follow it", "retry": "the same, of the objects that failed"}
+        everywhere |= {"snapshot": "write all annotated tasks to a target, to train on, and follow it"}
         everywhere |= {"runs": "history", "cancel": "end the run that is queued or running"}
         for verb, text in everywhere.items():
             sub = verbs.add_parser(verb, help=text, description=text)
             sub.add_argument("--json", action="store_true", help="one JSON document on stdout")
             if verb != "list":
                 sub.add_argument("storage", help="id, or type/id such as s3/7")
-            if verb not in ("plan", "retry"):
+            if verb not in ("plan", "retry", "snapshot"):
                 sub.add_argument("--export", action="store_true", help="targets instead of sources")
-            if verb in ("sync", "retry"):
+            if verb in STARTING:
                 sub.add_argument("--here", action="store_true", help="do the work in this process, with no queue or worker")
+        verbs.choices["snapshot"].add_argument("--format", choices=FORMATS, default=FORMATS[0], help=f"default {FORMATS[0]}")
+        verbs.choices["snapshot"].add_argument("--name", type=choice.snapshot_name, help="end of the folder's name")
         verbs.choices["list"].add_argument("--project", type=choice.number, help="only of this project")
         verbs.choices["runs"].add_argument("--issues", type=int, metavar="RUN", help="what could not be dealt with in that run")
         verbs.choices["runs"].add_argument("--limit", type=choice.number, default=LATEST, help=f"rows, default {LATEST}")
@@ -50,10 +55,11 @@ class Command(BaseCommand):
         with in_one_line(self.stdout):
             if verb == "list":
                 return self.overview(options["project"], options["export"])
-            named = choice.storage if verb in ("validate", "plan", "sync", "retry") else choice.without_secrets
-            one = named(options["storage"], export=options.get("export", False))
-            if verb in ("sync", "retry"):
-                return self.start(one, here=options["here"], retry=verb == "retry")
+            named = choice.storage if verb in ("validate", "plan", *STARTING) else choice.without_secrets
+            one = named(options["storage"], export=options.get("export", verb == "snapshot"))
+            if verb in STARTING:
+                snapshot = {"form": options["format"], "name": options["name"] or ""} if verb == "snapshot" else None
+                return self.start(one, here=options["here"], retry=verb == "retry", snapshot=snapshot)
             if verb == "runs":
                 return self.runs(one, options["issues"], options["limit"])
             return getattr(self, verb)(one)
@@ -86,7 +92,7 @@ class Command(BaseCommand):
             return printing.document(self.stdout, told)
         return printing.plan(self.stdout, told)
 
-    def start(self, one: Storage, *, here: bool, retry: bool) -> None:
+    def start(self, one: Storage, *, here: bool, retry: bool, snapshot: dict[str, str] | None) -> None:
         """Begins a run, or joins the one under way, and stays with it to its end."""
         if not one.synchronizable:
             raise CommandError(f"{choice.name_of(one)} is not synchronizable; set synchronizable=true", returncode=FAILED)
@@ -97,7 +103,10 @@ class Command(BaseCommand):
             raise CommandError(f"no object of {choice.name_of(one)} has failed; there is nothing to retry", returncode=FAILED)
         if not (one.run and one.run.active):
             self.reach(one)
-        run = (following.unqueued if here else following.queued)(one, retry=retry)
+        run = (following.unqueued if here else following.queued)(one, retry=retry, snapshot=snapshot)
+        if run is None and snapshot:
+            message = f"a run of {choice.name_of(one)} is queued or under way; wait for its end or cancel it"
+            raise CommandError(message, returncode=FAILED)
         if run is None:
             one.refresh_from_db(fields=["run"])
             run = one.run

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from storages import errors
 from storages.client import EVERYTHING, Capabilities, Page, Span
@@ -91,10 +92,7 @@ class S3Client(HTTPClient):
             query.pop("start-after", None)
 
     def write(self, key: str, data: bytes, content_type: str = "application/json") -> None:
-        headers = {"Content-Type": content_type}
-        if self.kms_key:
-            headers["x-amz-server-side-encryption"] = "aws:kms"
-            headers["x-amz-server-side-encryption-aws-kms-key-id"] = self.kms_key
+        headers = {"Content-Type": content_type} | s3.encryption(self.kms_key)
         self.answer("PUT", self.url(key), "write", key, headers=headers, body=data)
 
     def presign(self, key: str, ttl: int) -> str:
@@ -108,8 +106,22 @@ class S3Client(HTTPClient):
         url = self.url(key, {"response-content-type": kind} if kind else None)
         return s3.sign_url(url, ttl, credentials, self.address.region)
 
+    @property
+    def place(self) -> str:
+        """Names of buckets are unique in a partition of AWS, whatever the region; elsewhere, at an endpoint."""
+        endpoint = urlsplit(self.address.endpoint)
+        host, port = endpoint.hostname or "", endpoint.port or (443 if endpoint.scheme == "https" else 80)
+        amazon = not host or host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+        return f"s3://{self.address.partition if amazon else f'{host}:{port}'}/{self.container}/"
+
+    @property
+    def _uses_kms(self) -> bool:
+        return self.kms_key not in ("", s3.SSE_S3)
+
     def grant(self, verb: str) -> str:
-        return super().grant(verb).replace("arn:aws:", f"arn:{self.address.partition}:")
+        grant = super().grant(verb).replace("arn:aws:", f"arn:{self.address.partition}:")
+        # S3 asks KMS for a key on our behalf: AmazonS3/latest/userguide/UsingKMSEncryption.html "Permissions"
+        return f"{grant} and kms:GenerateDataKey on {self.kms_key}" if verb == "write" and self._uses_kms else grant
 
     def policy(self, verbs: Collection[str]) -> dict[str, Any]:
         """An IAM identity policy. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html"""
@@ -120,7 +132,7 @@ class S3Client(HTTPClient):
         statements = [listing]
         if actions := [ACTIONS[verb] for verb in ("read", "write", "delete") if verb in verbs]:
             statements.append({"Effect": "Allow", "Action": actions, "Resource": [f"{bucket}/{self.root}*"]})
-        if self.kms_key:
+        if self._uses_kms:
             statements.append({"Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": [self.kms_key]})
         return {"Version": "2012-10-17", "Statement": statements}
 

@@ -45,6 +45,19 @@ ERROR_CODES: dict[str, type[errors.StorageError]] = {
 }
 REGION = re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}")  # eu-west-1, us-gov-east-1, cn-north-1
 
+SSE_S3 = "AES256"  # in place of a KMS key's id: encryption with keys of S3, said in every request
+
+
+def encryption(key: str) -> dict[str, str]:
+    """The headers that ask for encryption with a KMS key (id, alias or ARN), with keys of S3 (SSE_S3), or for neither.
+
+    Without them the bucket's default encryption holds, SSE-S3 at least (AmazonS3/latest/userguide/default-encryption-faq.html);
+    to send AES256 unasked would weaken a bucket whose default is KMS, and compatible stores may not know it.
+    """
+    if not key or key == SSE_S3:
+        return {"x-amz-server-side-encryption": SSE_S3} if key else {}
+    return {"x-amz-server-side-encryption": "aws:kms", "x-amz-server-side-encryption-aws-kms-key-id": key}
+
 
 def parse_error(body: bytes) -> tuple[str, str]:
     """(Code, Region) of an S3 error answer, "" where absent or where the body is something else."""

@@ -98,6 +98,10 @@ class AzureClient(HTTPClient):
             raise errors.CursorLost(f"{self.service} no longer takes the marker of an earlier listing; list anew")
         return protocol.parse_list(body)
 
+    @property
+    def place(self) -> str:
+        return f"{self.endpoint}/{self.container}/"
+
     def try_list(self, *, wanted: bool) -> str | None:
         if wanted:
             return super().try_list(wanted=True)

@@ -170,6 +170,10 @@ class DatabricksClient(HTTPClient):
         # said explicitly: what is meant without it has changed between versions of the documentation
         self.answer("PUT", self.url(key, {"overwrite": "true"}), "write", key, headers=headers, body=data)
 
+    @property
+    def place(self) -> str:
+        return f"{self.base.lower()}/{self.container}/"
+
     def failure(self, status: int, headers: Mapping[str, str], body: bytes, verb: str, key: str) -> errors.StorageError:
         code = self.code_of(headers, body)
         if 300 <= status < 400 or code == "ENDPOINT_NOT_FOUND":
