@@ -168,6 +168,16 @@ class RunCancel(RunView):
         return Response(self.present(self.found(self.runs().filter(pk=row["id"]).first(), "Run")))
 
 
+def require_reachable(storage: Storage) -> None:
+    """Raises the 400 that names what is wrong with the connection."""
+    try:
+        storage.reach()
+    except Throttled:
+        pass  # the container is there, and the job has the patience that this check has not
+    except StorageError as error:
+        raise to_validation_error(error) from error
+
+
 class RunRetry(RunView):
     """Imports (or writes) the objects once more that failed and were not dealt with since, and no others.
 
@@ -192,12 +202,7 @@ class RunRetry(RunView):
         if not failed_objects(storage):
             message = "no object of this storage has failed; a sync goes on where one that was ended stopped"
             raise exceptions.ValidationError(message)
-        try:
-            storage.reach()
-        except Throttled:
-            pass  # the container is there, and the job has the patience that this check has not
-        except StorageError as error:
-            raise to_validation_error(error) from error
+        require_reachable(storage)
         start = jobs.start_retry if self.direction == IMPORT else jobs.start_export_retry
         start(storage, self.request.user, trigger="api")
 

@@ -10,11 +10,9 @@ from rest_framework.response import Response
 from projects.access import visible_projects
 from storages import jobs
 from storages.api import run_shapes as shapes
-from storages.api.errors import to_validation_error
-from storages.api.runs import TYPE, RunView
+from storages.api.runs import TYPE, RunView, require_reachable
 from storages.api.views import EXPORT
 from storages.base import ExportStorage
-from storages.errors import StorageError, Throttled
 from storages.snapshots.places import FORMATS, NAME
 
 STARTED = OpenApiResponse(shapes.RunShape, description="The run; ask for it at …/runs/{id}, and end it with …/runs/{id}/cancel")
@@ -63,11 +61,6 @@ class Snapshot(RunView):
         return Response(self.present(self.found(self.runs().first(), "Run")), status=status.HTTP_201_CREATED)
 
     def _start(self, storage: ExportStorage, *, format: str, name: str = "") -> None:  # noqa: A002 - the member of the request
-        try:
-            storage.reach()
-        except Throttled:
-            pass  # the container is there, and the job has the patience that this check has not
-        except StorageError as error:
-            raise to_validation_error(error) from error
+        require_reachable(storage)
         if jobs.start_snapshot(storage, self.request.user, form=format, name=name) is None:
             raise Busy("a sync or a snapshot of this target is queued or under way; wait for its end or cancel it")

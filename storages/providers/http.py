@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from storages import budget, egress, errors, watchdog
 from storages.client import Client, ObjectInfo, ObjectStream, Readable
 from storages.meter import Meter
+from storages.providers import answers
 from storages.providers.dates import parse_http_date
 from storages.providers.failures import retry_after, translated
 
@@ -78,20 +79,6 @@ class Counted(egress.Patience):
         return following
 
 
-def _answers(response: Any, start: int | None) -> bool:
-    """Whether a 2xx answer holds the bytes from ``start`` on, or the whole object if that is None (RFC 9110 §15.3.7)."""
-    if start is None:
-        return response.status == 200
-    return response.status == 206 and response.headers.get("Content-Range", "").lower().startswith(f"bytes {start}-")
-
-
-def _size(text: str) -> int:
-    """Raises ValueError for what is no size of an object."""
-    if not (text.isascii() and text.isdecimal() and len(text) < 17):
-        raise ValueError(text[:40])
-    return int(text)
-
-
 class HTTPClient(Client):
     """One container behind an HTTP API, reached with one identity."""
 
@@ -135,7 +122,7 @@ class HTTPClient(Client):
         if response.status == 416:
             body.close()
             return self._beyond(key, start, body)
-        if not _answers(response, start if ranged else None):
+        if not answers.holds(response, start if ranged else None):
             body.close()
             raise errors.Unavailable(f"{self.host()} sent another byte range of {key} than it was asked for")
         info = self.info_of(key, response.headers)
@@ -246,7 +233,7 @@ class HTTPClient(Client):
         total = headers.get("Content-Range", "").rpartition("/")[2]
         modified = headers.get("Last-Modified")
         try:
-            size = _size(total if total.isdecimal() else headers["Content-Length"])
+            size = answers.parse_size(total if total.isdecimal() else headers["Content-Length"])
             when = parse_http_date(modified) if modified else None
         except (KeyError, ValueError):
             raise errors.ConfigInvalid(f"the answer is not one of {self.service}; check {self.settings}") from None
