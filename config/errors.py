@@ -7,7 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.urls import Resolver404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_handler
@@ -18,6 +20,14 @@ from storages.api.errors import ConnectionFailed, to_api_exception
 from storages.errors import StorageError
 
 log = logging.getLogger(__name__)
+NO_PAGES = ("/api/", "/data/", "/tasks/", "/storage-data/")  # what programs and media elements ask for
+PAGES = {
+    400: ("This request cannot be read", "Go back, reload the page and try again."),
+    403: ("You may not see this", "Ask a member of the organization that owns it."),
+    404: ("There is nothing here", "It may have been deleted, or it belongs to another organization. Check the address."),
+    500: ("Something went wrong on the server", "Nothing of yours was lost. Try again; the server's log has the details."),
+}
+FORGED = "The form is too old, or did not come from this server. Go back, reload the page and send it again."
 
 
 def envelope(status_code: int, detail: str, validation_errors: dict[str, list] | None = None) -> dict[str, Any]:
@@ -87,17 +97,32 @@ def _detail(error: Exception, response: Response) -> str:
     return str(detail)
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
-    return JsonResponse(envelope(status.HTTP_400_BAD_REQUEST, "Bad request."), status=400)
+def _answer(request: HttpRequest, status_code: int, detail: str, told: str = "") -> HttpResponse:
+    """A page for somebody who looks at pages, the envelope for everybody else."""
+    if "text/html" not in request.headers.get("Accept", "") or request.path.startswith(NO_PAGES):
+        return JsonResponse(envelope(status_code, detail), status=status_code)
+    title, advice = PAGES[status_code]
+    page = render_to_string("users/error.html", {"title": title, "advice": told or advice, "code": status_code})
+    return HttpResponse(page, status=status_code)
 
 
-def forbidden(request: HttpRequest, exception: Exception) -> JsonResponse:
-    return JsonResponse(envelope(status.HTTP_403_FORBIDDEN, "You do not have permission to perform this action."), status=403)
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 400, "Bad request.")
 
 
-def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
-    return JsonResponse(envelope(status.HTTP_404_NOT_FOUND, f"No such route: {request.method} {request.path}"), status=404)
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, 403, "You do not have permission to perform this action.", str(exception))
 
 
-def server_error(request: HttpRequest) -> JsonResponse:
-    return JsonResponse(envelope(500, "Internal error; the server's log has the details."), status=500)
+def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """CSRF_FAILURE_VIEW."""
+    return _answer(request, 403, f"CSRF Failed: {reason}", FORGED)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    told = str(exception) if isinstance(exception, Http404) and not isinstance(exception, Resolver404) else ""
+    return _answer(request, 404, f"No such route: {request.method} {request.path}", told)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _answer(request, 500, "Internal error; the server's log has the details.")

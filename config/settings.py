@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import dj_database_url
+from csp.constants import NONE, SELF
 
 from config import capacity
 from config.env import EnvError, env_bool, env_int, env_key, env_list, env_networks, env_secret, env_str, env_url
@@ -34,6 +35,7 @@ PORT = env_int("PORT", 8080, minimum=1, maximum=65535)
 BIND = env_str("BIND", "127.0.0.1")
 HOST = env_url("LABEL_STUDIO_HOST")  # absolute base of the links in task data; empty: relative links
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "*")
+CSRF_FAILURE_VIEW = "config.errors.forged"
 CSRF_TRUSTED_ORIGINS = [HOST] if HOST else []
 
 INSTALLED_APPS = [
@@ -45,11 +47,15 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
+    "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_rq",
+    "django_htmx",
+    "heroicons",
+    "chartkick.django",
 ]
 MIDDLEWARE = [
     "storages.media.by_link.Shortcut",
@@ -60,7 +66,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "users.expired.SignInAgain",
 ]
 APPEND_SLASH = False  # a redirect turns an SDK's POST into a GET; config.slashes serves both forms instead
 ROOT_URLCONF = "config.urls"
@@ -70,7 +80,12 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
         "OPTIONS": {
-            "context_processors": ["django.template.context_processors.request", "django.contrib.auth.context_processors.auth"]
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "users.theme.theme",
+            ]
         },
     }
 ]
@@ -109,7 +124,20 @@ STATIC_URL = "/static/"
 STATIC_ROOT = Path(env_str("STATIC_ROOT", str(DATA_DIR / "static")))
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 WHITENOISE_USE_FINDERS = True
-X_FRAME_OPTIONS = "SAMEORIGIN"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {  # of pages; media set a stricter one of their own (storages.media.headers)
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "connect-src": [SELF],
+        "font-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
 SECURE_CONTENT_TYPE_NOSNIFF = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = env_int("MAX_REQUEST_BYTES", 250 * 1024**2)
 

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 from django.views.decorators.http import require_safe
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 urlpatterns = [
     path("", include("storages.media.urls")),  # first: a page of media asks for a hundred of these
@@ -10,8 +10,8 @@ urlpatterns = [
     path("", include("projects.urls")),
     path("", include("tasks.urls")),
     path("", include("storages.urls")),
-    path("", include("storages.pages.home")),
-    path("docs/", require_safe(SpectacularSwaggerView.as_view()), name="docs"),  # its OPTIONS has no template
+    path("", include("storages.pages.urls")),
+    path("docs/", require_safe(SpectacularSwaggerSplitView.as_view(template_name="users/docs.html")), name="docs"),
     path("docs/openapi.json", SpectacularJSONAPIView.as_view(), name="schema"),
 ]
 handler400 = "config.errors.bad_request"

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from django.core.validators import MaxValueValidator
@@ -219,6 +220,11 @@ class Backend:
     scheme: str = ""  # of the URIs in task data; "" if objects are never resolved from a URI
     import_form: tuple[tuple[str, ...], ...] = ()  # rows of field names, "*" marks a required one
     export_form: tuple[tuple[str, ...], ...] = ()
+    # for people who choose and connect it on the pages:
+    icon: str = "cloud"  # of heroicons
+    needs: str = ""  # one sentence: what to have at hand
+    location: tuple[str, ...] = ()  # columns that say where the objects are
+    shown_if: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)  # field: (other field, its values)
 
 
 def child_relations(parent: type[Storage]) -> list[models.OneToOneRel]:

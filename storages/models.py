@@ -2,6 +2,7 @@
 
 from storages.backends import BACKENDS
 from storages.base import ExportStorage, ImportStorage
+from storages.drafts import StorageDraft
 from storages.links import ExportLink, ImportLink, ObjectState, OutboxItem
 from storages.runs import ExportIssue, ExportRun, ImportIssue, ImportRun
 from storages.shards import ParkedObject, Seen, Shard
@@ -21,4 +22,5 @@ __all__ = [
     "ParkedObject",
     "Seen",
     "Shard",
+    "StorageDraft",
 ]

@@ -138,11 +138,20 @@ def _form(*rows: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
 BACKEND = Backend(
     name="databricks",
     title="Databricks Files (UC Volumes)",
+    icon="rectangle-stack",
+    needs="The workspace URL, catalog, schema and volume, and one of three ways to sign in.",
+    location=("host", "catalog", "schema", "volume", "prefix"),
     scheme="dbx",
     import_model=DatabricksImportStorage,
     export_model=DatabricksExportStorage,
     import_serializer=DatabricksImportSerializer,
     export_serializer=DatabricksExportSerializer,
+    shown_if={
+        "token": ("auth_type", (AuthType.PAT,)),
+        "client_id": ("auth_type", (AuthType.DBX_SP, AuthType.AZURE_AD_SP)),
+        "client_secret": ("auth_type", (AuthType.DBX_SP, AuthType.AZURE_AD_SP)),
+        "tenant_id": ("auth_type", (AuthType.AZURE_AD_SP,)),
+    },
     import_form=_form(("regex_filter",), ("use_blob_urls*",), ("recursive_scan",)),
     export_form=_form(("can_delete_objects",)),
 )

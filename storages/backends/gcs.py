@@ -100,6 +100,9 @@ def forms(*credentials: tuple[str, ...]) -> dict[str, tuple[tuple[str, ...], ...
 BACKEND = Backend(
     name="gcs",
     title="Google Cloud Storage",
+    icon="cloud",
+    needs="A bucket name, and the JSON key of a service account; no key where the server itself has an identity.",
+    location=("bucket", "prefix"),
     scheme="gs",
     import_model=GCSImportStorage,
     export_model=GCSExportStorage,

@@ -46,6 +46,9 @@ class GCSSAExportSerializer(TargetSerializer):
 BACKEND = Backend(
     name="gcs_sa",
     title="Google Cloud Storage with service account impersonation",
+    icon="user-plus",
+    needs="A bucket name, and the e-mail address of a service account that this server may impersonate.",
+    location=("bucket", "prefix"),
     scheme="gs",
     import_model=GCSSAImportStorage,
     export_model=GCSSAExportStorage,

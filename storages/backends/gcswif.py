@@ -66,6 +66,9 @@ class GCSWIFExportSerializer(TargetSerializer):
 BACKEND = Backend(
     name="gcswif",
     title="Google Cloud Storage with Workload Identity Federation",
+    icon="globe-alt",
+    needs="A bucket name, and a workload identity pool with its provider, and the service account to act as.",
+    location=("bucket", "prefix"),
     scheme="gs",
     import_model=GCSWIFImportStorage,
     export_model=GCSWIFExportStorage,

@@ -86,6 +86,9 @@ class LocalFilesExportSerializer(LocalFilesSerializer, TargetSerializer):
 BACKEND = Backend(
     name="localfiles",
     title="Local files",
+    icon="folder-open",
+    needs="The path of a directory on this server, below the document root.",
+    location=("path",),
     import_model=LocalFilesImportStorage,
     export_model=LocalFilesExportStorage,
     import_serializer=LocalFilesImportSerializer,

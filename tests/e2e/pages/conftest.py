@@ -1,0 +1,35 @@
+"""A service, a Chromium, and a signed-in page that must not log an error nor ask another host."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.e2e.pages.looking import Visitor, chromium, visiting
+from tests.e2e.server import RunningServer, running
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running(tmp_path_factory.mktemp("pages"), "sqlite") as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visitor(service: RunningServer, browser: Browser) -> Iterator[Visitor]:
+    """Signed in as the first user, 1360 × 900, light."""
+    with visiting(service, browser) as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def stranger(service: RunningServer, browser: Browser) -> Iterator[Visitor]:
+    """Not signed in."""
+    with visiting(service, browser, signed_in=False) as visitor:
+        yield visitor
