@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 urlpatterns = [
     path("", include("storages.media.urls")),  # first: a page of media asks for a hundred of these
     path("", include("users.urls")),
+    path("", include("users.pages.urls")),
     path("", include("projects.urls")),
     path("", include("tasks.urls")),
     path("", include("storages.urls")),

@@ -1,9 +1,5 @@
 """The project endpoints; who may see what is projects.access, what a project holds is another app's."""
 
-from functools import partial
-from typing import Any
-
-from django.db import transaction
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import ParseError, ValidationError
@@ -11,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from projects import label_config, signals
+from projects import label_config, saving, signals
 from projects.access import get_project, visible_projects
 from projects.listing import select_projects
 from projects.models import Project
@@ -51,11 +47,7 @@ class Projects(APIView):
 
     @extend_schema(operation_id="projects_create", request=ProjectSerializer, responses={201: ProjectSerializer})
     def post(self, request: Request) -> Response:
-        serializer = ProjectSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        organization_id = request.user.active_organization_id
-        title = serializer.validated_data.get("title") or "New Project"
-        project = serializer.save(title=title, organization_id=organization_id, created_by=request.user)
+        project = saving.create(request.data, request.user)
         body = {**ProjectSerializer(project).data, **dict.fromkeys(COUNTERS)}  # null, as Label Studio answers here
         return Response(body, status=status.HTTP_201_CREATED)
 
@@ -74,22 +66,8 @@ class ProjectDetail(APIView):
     @extend_schema(operation_id="projects_update", request=ProjectSerializer(partial=True), responses=ProjectSerializer)
     def patch(self, request: Request, pk: int) -> Response:
         project = get_project(request.user, pk)
-        serializer = ProjectSerializer(project, data=request.data, partial=True)
-        serializer.is_valid(raise_exception=True)
-        changes = serializer.validated_data
-        if changes:
-            self._save(project, changes)
+        saving.change(project, request.data)
         return Response(ProjectSerializer(get_project(request.user, pk)).data)
-
-    @staticmethod
-    @transaction.atomic
-    def _save(project: Project, changes: dict[str, Any]) -> None:
-        """Write the given columns only: the counters move under other writers' hands."""
-        for column, value in changes.items():
-            setattr(project, column, value)
-        project.save(update_fields=[*changes, "updated_at"])
-        if "maximum_annotations" in changes:
-            transaction.on_commit(partial(signals.overlap_changed.send, Project, project_id=project.pk))
 
     @extend_schema(operation_id="projects_delete", responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:

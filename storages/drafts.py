@@ -13,6 +13,9 @@ from projects.models import Project
 from storages.fields import SecretField
 
 KEPT = timedelta(days=7)
+# what has no part in the connection: the check's answer is the same whatever they are. A source's prefix is asked for after
+# the connection; the report says which one was tried
+UNTESTED = {"title", "presign_ttl", "use_blob_urls", "regex_filter", "recursive_scan", "object_form", "key_template"}
 
 
 class StorageDraft(models.Model):
@@ -36,10 +39,25 @@ class StorageDraft(models.Model):
     def values(self) -> dict[str, Any]:
         return json.loads(self.entered or "{}")
 
+    @property
+    def verified(self) -> bool:
+        """Whether the connection was checked as it is entered now, and works."""
+        return bool(self.report and self.report["ok"])
+
     def enter(self, values: dict[str, Any]) -> None:
         """Keeps ``values`` beside the others, and forgets the check if the connection may have become another one."""
-        self.entered = json.dumps(self.values | values)
+        before = self.values
+        changed = {name for name, value in values.items() if name not in before or before[name] != value}
+        if changed - UNTESTED - ({"prefix"} if self.direction == "import" else set()):
+            self.report = None
+        self.entered = json.dumps(before | values)
         self.save(update_fields=["entered", "report", "updated_at"])
+
+    def keep(self, report: dict[str, Any]) -> None:
+        """Keeps what the check said of the values as they are, unless they were changed in the meantime."""
+        same = StorageDraft.objects.filter(pk=self.pk, updated_at=self.updated_at)
+        if same.update(report=report):
+            self.report = report
 
 
 def tidy() -> None:

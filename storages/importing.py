@@ -2,10 +2,10 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from config.crypto import DecryptionFailed
 from storages import shards, status
@@ -13,7 +13,8 @@ from storages.alive import kept_alive
 from storages.base import ImportStorage
 from storages.client import Client
 from storages.errors import ConfigInvalid, StorageError
-from storages.links import ImportLink, ObjectState
+from storages.known import present
+from storages.links import ImportLink, ObjectState, key_digest
 from storages.policies import RenamedPolicy
 from storages.runs import ImportRun, State
 from storages.shards import ParkedObject, Seen, Shard, Stage
@@ -26,12 +27,16 @@ DATABASE_PATIENCE = 600.0  # seconds that a worker waits for a database that wen
 LONGEST_PAUSE = 10.0  # seconds between two tries to reach it
 
 
-def begin(storage: ImportStorage, user: User | None, trigger: str, *, retry: bool = False) -> ImportRun | None:
-    """A queued run with its pieces of work; None if one is queued or running already."""
+def begin(
+    storage: ImportStorage, user: User | None, trigger: str, *, retry: bool = False, keys: Collection[str] = ()
+) -> ImportRun | None:
+    """A queued run with its pieces of work; None if one is queued or running already.
+
+    A retry takes all objects that failed, or those of them that ``keys`` names (some hundred at most).
+    """
     with transaction.atomic():
         scope, previous = _scope(storage), _previous(storage)
-        failed = ObjectState.objects.filter(storage_id=storage.pk, state=ObjectState.Progress.FAILED)
-        kind = {"kind": ImportRun.Kind.RETRY, "total": failed.count()} if retry else {}
+        kind = {"kind": ImportRun.Kind.RETRY, "total": failed(storage.pk, keys).count()} if retry else {}
         resumed = previous if not retry and _resumable(storage, previous, scope) else None
         model = ImportLink if storage.use_blob_urls else ObjectState
         watermark = model.objects.order_by("-id").values_list("id", flat=True).first() or 0
@@ -41,7 +46,7 @@ def begin(storage: ImportStorage, user: User | None, trigger: str, *, retry: boo
         if run is not None:
             shards.lay_out(run, _stages(storage, run), resumed)
             if retry:
-                _note(run)
+                _note(run, keys)
             for leftover in (Seen, ParkedObject, *([] if retry else [Shard])):
                 leftover.objects.filter(run__storage_id=storage.pk).exclude(run=run).delete()
         return run
@@ -54,14 +59,22 @@ def _scope(storage: ImportStorage) -> str:
         return ""  # the run will say so
 
 
-def _note(run: ImportRun) -> None:
+def failed(storage_id: int, keys: Collection[str] = ()) -> QuerySet[ObjectState]:
+    """The objects that failed when they were last read and were not dealt with since; with ``keys`` only those."""
+    states = present(ObjectState, storage_id, [key_digest(key) for key in keys]) if keys else ObjectState.objects
+    return states.filter(storage_id=storage_id, state=ObjectState.Progress.FAILED)
+
+
+def _note(run: ImportRun, keys: Collection[str]) -> None:
     """Sets the failed objects aside for the run: their states change while it works on them."""
+    digests = [key_digest(key) for key in keys]
+    chosen = f"AND digest IN ({', '.join(['%s'] * len(digests))}) " if digests else ""
     parked, states = (connection.ops.quote_name(model._meta.db_table) for model in (ParkedObject, ObjectState))
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {parked} (run_id, shard_id, key, size, modified, etag) "  # noqa: S608
-            f"SELECT %s, 0, key, size, modified, etag FROM {states} WHERE storage_id = %s AND state = %s ORDER BY id",
-            [run.pk, run.storage_id, ObjectState.Progress.FAILED.value],
+            f"SELECT %s, 0, key, size, modified, etag FROM {states} WHERE storage_id = %s AND state = %s {chosen}ORDER BY id",
+            [run.pk, run.storage_id, ObjectState.Progress.FAILED.value, *digests],
         )
 
 

@@ -5,7 +5,7 @@ The one place that may catch everything: whatever a job dies of becomes the run'
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -38,9 +38,11 @@ def start_import(storage: ImportStorage, user: User | None = None, trigger: str 
     return run
 
 
-def start_retry(storage: ImportStorage, user: User | None = None, trigger: str = "api") -> ImportRun | None:
-    """Queues a run over the objects that failed before; None if a run is queued or running already."""
-    run = importing.begin(storage, user, trigger, retry=True)
+def start_retry(
+    storage: ImportStorage, user: User | None = None, trigger: str = "api", *, keys: Collection[str] = ()
+) -> ImportRun | None:
+    """Queues a run over the objects that failed before, or those of ``keys``; None if a run is queued or running already."""
+    run = importing.begin(storage, user, trigger, retry=True, keys=keys)
     if run is not None:
         transaction.on_commit(lambda: enqueue("low", "storages.jobs.run_import", run.pk, run.job_id))
     return run

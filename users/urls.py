@@ -2,7 +2,6 @@
 
 from django.urls import path
 
-from users import pages
 from users.api import accounts, service, tokens
 
 urlpatterns = [
@@ -20,6 +19,4 @@ urlpatterns = [
     path("api/users/<int:pk>/", accounts.UserDetail.as_view(), name="user-detail"),
     path("api/version/", service.Version.as_view(), name="version"),
     path("health", service.Health.as_view(), name="health"),
-    path("user/login/", pages.Login.as_view(), name="login"),
-    path("user/logout/", pages.Logout.as_view(), name="logout"),
 ]

@@ -1,7 +1,7 @@
 """How an object may be shown: its media type and its Content-Disposition; knows names and types, never bytes.
 
 Whoever can write to a bucket must not run script on our origin (CVE-2023-47115): only types that browsers show
-passively are inline. A PDF is no such type: under our sandbox policy browsers refuse to show it, but save it gladly.
+passively are inline, and PDF, whose script runs in the browser's viewer and never sees our origin.
 """
 
 import mimetypes
@@ -21,6 +21,7 @@ CODING = re.compile(WORD)
 NO_CODING = {"identity", "aws-chunked"}  # the second is how S3 was written to, which some stores keep by mistake
 UNKNOWN = re.compile(r"(application|binary)/(octet-stream|x-unknown)|application/x-www-form-urlencoded", re.IGNORECASE)
 PASSIVE = re.compile(r"(image|audio|video)/.*|text/(plain|csv|tab-separated-values)|application/(json|x-ndjson)", re.IGNORECASE)
+PDF = "application/pdf"
 ACTIVE = re.compile(r".*(\+xml|/xml|/svg).*", re.IGNORECASE)  # an SVG is an image, and a document that runs script
 NAME_LENGTH = 200
 
@@ -51,6 +52,8 @@ def media_type(info: ObjectInfo) -> str:
     """What the storage says, else what the key's extension says; ``application/octet-stream`` if neither knows."""
     stored = info.content_type.strip()
     if (found := MEDIA_TYPE.match(stored)) and not UNKNOWN.match(stored):
+        if found[1].lower() == PDF:
+            return PDF  # nothing behind it: this type is let out of the sandbox
         return stored if PARAMETERS.fullmatch(stored, found.end()) else found[1]
     guessed, encoding = TYPES.guess_type("/" + _name(info.key))  # a leading "/": the name must not read as a URL scheme
     if encoding and encoding != coding(info):
@@ -67,10 +70,13 @@ def coding(info: ObjectInfo) -> str:
 
 
 def disposition(info: ObjectInfo) -> str:
-    """The Content-Disposition (RFC 6266): inline for passive types, else attachment, with a file name that is safe to save."""
-    kind = media_type(info)
-    inline = PASSIVE.match(kind) is not None and ACTIVE.match(kind) is None
-    return content_disposition_header(not inline, _name(info.key)) or "attachment"
+    """The Content-Disposition (RFC 6266): inline for what ``is_shown``, else attachment; the file name is safe to save."""
+    return content_disposition_header(not is_shown(media_type(info)), _name(info.key)) or "attachment"
+
+
+def is_shown(kind: str) -> bool:
+    """Whether browsers may show a media type as ``media_type`` tells it, rather than save it."""
+    return kind == PDF or (PASSIVE.match(kind) is not None and ACTIVE.match(kind) is None)
 
 
 def _name(key: str) -> str:

@@ -10,6 +10,7 @@ from storages.client import ObjectInfo
 from storages.media import content
 
 SANDBOX = "default-src 'none'; sandbox"
+VIEWER = "default-src 'none'; frame-ancestors 'self'"  # PDF: viewers refuse to work in a sandbox, and our pages frame them
 
 
 def etag(info: ObjectInfo, storage_id: int) -> str:
@@ -35,4 +36,7 @@ def described(response: HttpResponseBase, info: ObjectInfo, storage_id: int) -> 
     response["Vary"] = "Authorization, Cookie"
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = SANDBOX
+    if response["Content-Type"] == content.PDF:
+        response["Content-Security-Policy"] = VIEWER
+        response["X-Frame-Options"] = "SAMEORIGIN"
     return response

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -13,8 +11,8 @@ from projects.access import key_of, visible_projects
 from projects.models import Project
 from storages.backends import BACKENDS
 from storages.base import Backend, Storage
-from users.organizations import is_active_member
-from users.permissions import IsMember
+from storages.fields import secret_names
+from users.pages.access import member_page
 
 SOURCE, TARGET = "source", "target"
 DIRECTIONS = {SOURCE: "import", TARGET: "export"}  # side in a page's path: direction in the API
@@ -24,10 +22,8 @@ def page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBas
     """For signed-in active members; a ``project`` in the path becomes a Project that they see, else 404."""
 
     @wraps(view)
-    @login_required
+    @member_page
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not is_active_member(request.user):
-            raise PermissionDenied(IsMember.message)
         if "project" in kwargs:
             kwargs["project"] = find_project(request, kwargs["project"])
         return view(request, *args, **kwargs)
@@ -49,13 +45,18 @@ def backend_of(type: str) -> Backend:
     raise Http404("There is no such kind of storage.")
 
 
+def side_of(direction: str) -> str:
+    return next(side for side, name in DIRECTIONS.items() if name == direction)
+
+
 def model_of(backend: Backend, side: str) -> type[Storage]:
     return backend.import_model if side == SOURCE else backend.export_model
 
 
-def find_storage(project: Project, side: str, type: str, pk: int) -> Storage:
-    """A storage of the project with its newest run. Raises Http404."""
-    rows = model_of(backend_of(type), side).objects.select_related("run", "project")
+def find_storage(project: Project, side: str, type: str, pk: int, *, secrets: bool = True) -> Storage:
+    """A storage of the project with its newest run; without ``secrets`` nothing encrypted is read. Raises Http404."""
+    model = model_of(backend_of(type), side)
+    rows = model.objects.select_related("run", "project").defer(*([] if secrets else secret_names(model)))
     if side in DIRECTIONS and (found := rows.filter(pk=key_of(pk), project=project).first()):
         return found
     raise Http404("There is no such storage in this project.")

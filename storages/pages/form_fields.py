@@ -10,11 +10,24 @@ from storages.fields import secret_names
 from storages.pages.access import DIRECTIONS, model_of
 
 LONG = {"google_application_credentials", "description", "label_config"}  # several lines of text
+# what the API's documentation says of a column, in words for the person who fills it in
+HELP = {
+    "title": "This name tells the connection from the others of the project.",
+    "prefix": "A folder inside the container, such as images/2026. Leave it empty to take all of it.",
+    "use_blob_urls": "What one object of the storage becomes.",
+    "regex_filter": "A regular expression that the key must match from its start. Leave it empty to take every object.",
+    "recursive_scan": "Take objects from folders inside the folder as well.",
+    "presign": "On: browsers load media straight from the storage with a signed URL. Off: this server passes the bytes on.",
+    "presign_ttl": "How long a signed URL works, in minutes.",
+    "can_delete_objects": "When an annotation is deleted here, its object in the storage is deleted too.",
+    "object_form": "What one object in the storage holds.",
+    "key_template": "The name below the prefix. Leave it empty for Label Studio's names.",
+}
 
 
 @dataclass(frozen=True)
 class FormField:
-    """One control. ``value`` of a secret is never set; ``kept`` says that one is stored."""
+    """One control. ``value`` of a secret is never set; ``kept`` says that one is stored, ``clearable`` that it may go."""
 
     name: str
     label: str
@@ -26,6 +39,8 @@ class FormField:
     options: tuple[tuple[str, str], ...] = ()
     errors: tuple[str, ...] = ()
     kept: bool = False
+    clearable: bool = False
+    focus: bool = False  # the first one with an error
     shown: bool = True
     if_field: str = ""  # the control is of use only while that field has one of ``if_values``
     if_values: tuple[str, ...] = ()
@@ -34,8 +49,8 @@ class FormField:
     @property
     def described_by(self) -> str:
         """Ids of what a screen reader reads with the control."""
-        parts = [f"help-{self.name}"] * bool(self.help) + [f"error-{self.name}"] * bool(self.errors)
-        return " ".join(parts)
+        parts = {"help": self.help, "kept": self.kept, "error": self.errors}
+        return " ".join(f"{part}-{self.name}" for part, there in parts.items() if there)
 
 
 def form_rows(
@@ -45,47 +60,73 @@ def form_rows(
     *,
     errors: Mapping[str, Collection[str]] | None = None,
     stored: Storage | None = None,
+    kept: Collection[str] = (),
     leave_out: Collection[str] = (),
     only: Collection[str] | None = None,
 ) -> list[list[FormField]]:
-    """The form's rows of fields, in the order of the API's declaration; ``stored``: the storage that is edited."""
+    """The form's rows of fields, in the order of the API's declaration.
+
+    ``stored``: the storage that is edited; ``kept``: secrets that were entered before and are kept elsewhere.
+    """
     model = model_of(backend, side)
-    kept = {name for name in secret_names(model) if stored is not None and getattr(stored, name)}
+    layout = forms.layout(backend, model, DIRECTIONS[side])
+    presets = {one["name"]: _preset(one, model) for row in layout for one in row["fields"]}
+    found = {one["name"]: errors[one["name"]] for row in layout for one in row["fields"] if errors and one["name"] in errors}
+    drawing = _Drawing(backend, model, presets | dict(values), found, {*kept, *_stored(model, stored, only)})
     rows = []
-    for row in forms.layout(backend, model, DIRECTIONS[side]):
-        names = [one for one in row["fields"] if one["name"] not in leave_out and (only is None or one["name"] in only)]
-        if names:
-            rows.append([_field(one, backend, values, (errors or {}).get(one["name"], ()), kept, values) for one in names])
+    for row in layout:
+        told = [one for one in row["fields"] if one["name"] not in leave_out and (only is None or one["name"] in only)]
+        if told:
+            rows.append([drawing.draw(one) for one in told])
     return rows
 
 
-def _field(
-    told: Mapping[str, Any],
-    backend: Backend,
-    values: Mapping[str, Any],
-    errors: Collection[str],
-    kept: Collection[str],
-    all_values: Mapping[str, Any],
-) -> FormField:
-    name, kind = told["name"], told["type"]
-    options = tuple((str(one["value"]), one["label"]) for one in told.get("options", ()))
-    value = values.get(name, told.get("value", ""))
-    if kind == "select":
-        value = str(value)
-    if_field, if_values = backend.shown_if.get(name, (told.get("dependency", ""), ("true",) if "dependency" in told else ()))
-    return FormField(
-        name=name,
-        label=told["label"],
-        kind="long" if name in LONG else kind,
-        required=told.get("required", False),
-        help=told.get("description", ""),
-        placeholder=told.get("placeholder", ""),
-        value="" if kind == "password" else value,
-        options=options,
-        errors=tuple(errors),
-        kept=name in kept,
-        shown=not if_field or str(all_values.get(if_field, if_values[0])).lower() in if_values,
-        if_field=if_field,
-        if_values=tuple(if_values),
-        limits={limit: told[limit] for limit in ("min", "max") if limit in told},
-    )
+def is_shown(condition: tuple[str, Collection[str]] | None, values: Mapping[str, Any]) -> bool:
+    """Whether a field with this condition of ``Backend.shown_if`` is of use while the others are ``values``."""
+    return condition is None or str(values.get(condition[0], "")).lower() in condition[1]
+
+
+def _preset(told: Mapping[str, Any], model: type[Storage]) -> Any:
+    """What a new form shows: the declared value, else the column's default."""
+    default = told.get("value", model._meta.get_field(told["name"]).get_default())
+    return "" if default is None else getattr(default, "value", default)
+
+
+def _stored(model: type[Storage], storage: Storage | None, only: Collection[str] | None) -> list[str]:
+    asked = [name for name in secret_names(model) if only is None or name in only]  # others may not have been loaded
+    return [name for name in asked if storage is not None and getattr(storage, name)]
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """What all fields of one form share."""
+
+    backend: Backend
+    model: type[Storage]
+    values: Mapping[str, Any]
+    errors: Mapping[str, Collection[str]]
+    kept: Collection[str]
+
+    def draw(self, told: Mapping[str, Any]) -> FormField:
+        name, kind = told["name"], told["type"]
+        value = "" if kind == "password" else self.values.get(name, "")
+        depends = (told["dependency"], ("true",)) if "dependency" in told else None
+        condition = self.backend.shown_if.get(name, depends)
+        return FormField(
+            name=name,
+            label=told["label"],
+            kind="long" if name in LONG else kind,
+            required=told.get("required", False),
+            help=HELP.get(name, told.get("description", "")),
+            placeholder=told.get("placeholder", ""),
+            value=str(value) if kind == "select" else value,
+            options=tuple((str(one["value"]), one["label"]) for one in told.get("options", ())),
+            errors=tuple(self.errors.get(name, ())),
+            kept=name in self.kept,
+            clearable=name in self.kept and self.model._meta.get_field(name).null,
+            focus=name == next(iter(self.errors), None),
+            shown=is_shown(condition, self.values),
+            if_field=condition[0] if condition else "",
+            if_values=tuple(condition[1]) if condition else (),
+            limits={limit: told[limit] for limit in ("min", "max") if limit in told},
+        )

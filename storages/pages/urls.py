@@ -2,4 +2,20 @@
 
 from django.urls import include, path
 
-urlpatterns = [path("", include(f"storages.pages.{name}")) for name in ("home",)]
+urlpatterns = [
+    path("", include(f"storages.pages.{name}"))
+    for name in (
+        "projects",
+        "project_settings",
+        "runs",
+        "issues",
+        "schedule",
+        "storage_list",
+        "storage_actions",
+        "storage_questions",
+        "plan_page",
+        "tasks",
+        "task",
+        "wizard.urls",
+    )
+]

@@ -1,6 +1,8 @@
 """How storages and runs are named for people: states with a colour and a sentence, places, times. Asks the database nothing."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from storages.api.forms import label_of
 from storages.backends import BACKENDS
@@ -28,6 +30,43 @@ STATES = {
     State.FAILED: StateWords("Failed", "bad", "x-circle", "The last sync could not go on. What it had saved is kept."),
     State.CANCELLED: StateWords("Cancelled", "warn", "no-symbol", "Somebody ended the last sync. What it had saved is kept."),
 }
+
+NEXT_STEPS = {  # class of a failure: what to do about it
+    "misconfigured": "Edit the storage and correct its settings.",
+    "egress_denied": "Edit the storage, or have this address allowed on the server (SSRF_ALLOWED_NETWORKS).",
+    "bad_credentials": "Edit the storage and enter the credentials again.",
+    "decryption": "Edit the storage and enter the credentials again, or give the server back the key that it had.",
+    "no_permission": "Give the permission at the provider. Edit → Test connection shows what to grant.",
+    "not_found": "Edit the storage: check the names, and that what they stand for still exists.",
+    "unreachable": "Check that the storage can be reached from the server, then sync again.",
+    "timeout": "Check host and firewall, then sync again.",
+    "throttled": "Wait a while, then sync again.",
+    "vanished_cap": "Look at the plan before you raise the limit in “Schedule and policies”.",
+    "worker_lost": "Sync again: it goes on from where it stopped.",
+    "cancelled": "Sync again when you like: it goes on from where it stopped.",
+}
+
+
+def next_step(code: str) -> str:
+    """What to do about a run that ended for the reason ``code``."""
+    return NEXT_STEPS.get(code, "Sync again. If it fails once more, the issues of the run and the server's log say why.")
+
+
+def started_by(run: Mapping[str, Any]) -> str:
+    """Who or what began a run, as the API shows it."""
+    if run["started_by"]:
+        return str(run["started_by"]["email"])
+    return {"schedule": "its schedule", "command": "the command line", "demo": "the demo"}.get(run["trigger"], "the API")
+
+
+def relative(time: datetime, now: datetime) -> str:
+    """Such as "3 minutes ago", "in 2 hours" or "just now"."""
+    seconds = (time - now).total_seconds()
+    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if count := int(abs(seconds) // size):
+            text = f"{count} {name}{'s' * (count > 1)}"
+            return f"in {text}" if seconds > 0 else f"{text} ago"
+    return "in a moment" if seconds > 0 else "just now"
 
 
 def state_of(run: Run | None) -> StateWords:

@@ -1,5 +1,7 @@
 """Views of people: the caller, and the members of the caller's organization."""
 
+from typing import Any
+
 from django.db import IntegrityError, transaction
 from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -30,6 +32,19 @@ def _change_profile(request: Request) -> None:
 
 def _shown(user: User, request: Request) -> Response:
     return Response(UserSerializer(user, context={"request": request}).data)
+
+
+def create_member(data: Any, by: User) -> User:
+    """A new account in the organization that ``by`` works in. Raises ValidationError by field."""
+    body = NewUserSerializer(data=data)
+    body.is_valid(raise_exception=True)
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(**body.validated_data)
+            add_member(user, by.active_organization)
+    except IntegrityError as error:  # somebody took the address after it was checked
+        raise ValidationError({"email": ["A user with this email address already exists."]}) from error
+    return user
 
 
 class WhoAmI(APIView):
@@ -78,14 +93,7 @@ class Users(APIView):
 
     @extend_schema(operation_id="api_users_create", request=NewUserSerializer, responses={201: UserSerializer, 400: REFUSED})
     def post(self, request: Request) -> Response:
-        body = NewUserSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        try:
-            with transaction.atomic():
-                user = User.objects.create_user(**body.validated_data)
-                add_member(user, request.user.active_organization)
-        except IntegrityError as error:  # somebody took the address after it was checked
-            raise ValidationError({"email": ["A user with this email address already exists."]}) from error
+        user = create_member(request.data, request.user)
         return Response(UserSerializer(user, context={"request": request}).data, status=status.HTTP_201_CREATED)
 
 

@@ -58,7 +58,6 @@ def test_passive_types_are_shown_inline(key):
         ("a.svg", ""),
         ("a.xml", ""),
         ("a.xhtml", ""),
-        ("a.pdf", ""),
         ("a.js", ""),
         ("a.mhtml", ""),
         ("a.bin", ""),
@@ -86,7 +85,8 @@ def test_passive_types_are_shown_inline(key):
         ("a.png", "text/xsl"),
         ("a.png", "text/javascript"),
         ("a.png", "application/javascript"),
-        ("a.png", "application/pdf"),
+        ("a.pdf", "text/html"),
+        ("a.pdf", "application/pdf+xml"),
         ("a.png", "application/wasm"),
         ("a.png", "message/rfc822"),
         ("a.png", "text/cache-manifest"),
@@ -98,6 +98,22 @@ def test_types_that_may_run_script_are_attachments_in_a_sandbox(key, stored):
     answer = described(HttpResponse(), info(key, stored), 1)
     assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox"  # no allow-scripts, no allow-same-origin
     assert answer["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("key", "stored"),
+    [("a.pdf", ""), ("a.PDF", "binary/octet-stream"), ("a.png", "application/pdf"), ("a", "Application/PDF; x=y,text/html")],
+)
+def test_a_pdf_is_shown_in_frames_of_our_own_pages_and_can_be_nothing_else(key, stored):
+    answer = described(HttpResponse(), info(key, stored), 1)
+    assert answer["Content-Type"] == "application/pdf" and answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Content-Disposition"].startswith("inline")
+    assert answer["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'self'"
+    assert answer["X-Frame-Options"] == "SAMEORIGIN"
+
+
+def test_whatever_is_no_pdf_is_left_to_the_refusal_of_all_frames():
+    assert "X-Frame-Options" not in described(HttpResponse(), info("a.png"), 1)
 
 
 @pytest.mark.parametrize(

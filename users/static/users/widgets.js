@@ -18,6 +18,15 @@
     setTimeout(() => { button.textContent = before; }, 2000);
   });
 
+  // Puts data-fill-value into the field with the id data-fill.
+  on("click", "[data-fill]", (button) => {
+    const field = document.getElementById(button.dataset.fill);
+    field.value = button.dataset.fillValue;
+    field.dispatchEvent(new Event("input", {bubbles: true}));
+    field.dispatchEvent(new Event("change", {bubbles: true}));
+    field.focus();
+  });
+
   on("click", "[data-opens]", (button) => document.getElementById(button.dataset.opens).showModal());
   on("click", "[data-closes]", (button) => button.closest("dialog").close());
   document.addEventListener("htmx:afterSwap", (event) => {
@@ -57,6 +66,7 @@
   };
   on("change", "form", (form) => depend(form));
   document.addEventListener("DOMContentLoaded", () => depend(document));
+  document.addEventListener("DOMContentLoaded", () => document.querySelector('[aria-invalid="true"]')?.focus());
   document.addEventListener("htmx:afterSettle", () => depend(document));
 
   // The button of a form is enabled once the text asked for has been typed.
