@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Self
 
-from storages.errors import AccessDenied, BadCredentials, ConfigInvalid, NotFound, StorageError, Throttled, Unsupported
+from storages.errors import AccessDenied, BadCredentials, ConfigInvalid, Full, NotFound, StorageError, Throttled, Unsupported
 from storages.meter import Meter
 from storages.objects import EVERYTHING, ObjectInfo, ObjectStream, Page, Readable, Span
 
@@ -27,7 +27,9 @@ ADVICE: dict[type[StorageError], str] = {
     NotFound: "{target} does not exist, or is hidden from this identity",
     ConfigInvalid: "{service} refused the request for {target}; check {settings}",
     Throttled: "{service} asks to slow down; try again later",
+    Full: "{service} has no room left for {target}; free some, or raise its quota",
 }
+FAILED = "{service} failed on its side while trying to {verb} {target}"
 
 
 @dataclass(frozen=True)
@@ -168,12 +170,17 @@ class Client(ABC):
     def probe_key(self) -> str:
         return self.root + PROBE_NAME
 
-    def refusal(self, kind: type[StorageError], verb: str, key: str = "", *, told: str = "") -> StorageError:
-        """The error for what the provider refused, in one wording for all; ``told``: status and code, never its own text."""
-        grant = self.grant(verb)
-        text = ADVICE.get(kind, "{service} failed on its side while trying to {verb} {target}").format(
+    def refusal(self, kind: type[StorageError], verb: str, key: str = "", *, told: str = "", cause: str = "") -> StorageError:
+        """The error for what the provider refused, in one wording for all; ``told``: status and code, never its own text.
+
+        ``cause``: what is in the way and what to do about it, where no permission of ours would help.
+        """
+        grant = "" if cause else self.grant(verb)
+        sentence = "{service} refuses to {verb} {target}: {cause}" if cause else ADVICE.get(kind, FAILED)
+        missing = kind is NotFound and verb == "write"  # an object need not be there to be written, so its container is not
+        text = sentence.format(
             service=self.service, credential=self.credential, settings=self.settings, verb=verb, grant=grant or verb,
-            target=self.uri(key or self.root),
+            target=self.uri("" if missing else key or self.root), cause=cause,
         )  # fmt: skip
         error = kind(f"{text} ({told})" if told else text)
         error.verb, error.grant = verb, grant if kind is AccessDenied else ""

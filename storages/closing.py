@@ -1,9 +1,9 @@
 """Targets whose project was deleted: they stay, seen by nobody, until the objects they wrote are deleted, if they may do that."""
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from storages.base import ExportStorage
-from storages.links import OutboxItem
 
 UNUSED = {"synchronizable": False, "sync_schedule": "", "next_sync": None, "run": None}
 
@@ -18,7 +18,11 @@ def begin(targets: QuerySet[ExportStorage]) -> list[int]:
     return [pk for pk, _ in kept]
 
 
-def close_if_done(target: ExportStorage) -> None:
-    """Deletes a closing target that has nothing left to do."""
-    if target.former_project is not None and not OutboxItem.objects.filter(storage_id=target.pk).exists():
-        ExportStorage.objects.filter(pk=target.pk).delete()
+def close_done() -> None:
+    """Deletes the closing targets that have nothing left to do; by now a worker may have died, or may not know of the closing."""
+    done = ExportStorage.objects.filter(project=None, former_project__isnull=False, outbox__isnull=True)
+    for pk in list(done.order_by().values_list("id", flat=True)):
+        with transaction.atomic():  # workers and the scheduler may come at the same time
+            target = ExportStorage.objects.filter(pk=pk)
+            if target.select_for_update().values_list("id").first():
+                target.delete()

@@ -2,30 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.db import connection
-from django.utils import timezone
-
-from storages import origins, outbox, places
+from storages import keys, origins, outbox, places
 from storages.base import ExportStorage
-from storages.errors import ConfigInvalid, StorageError
-from storages.links import ExportLink, Form, key_digest
+from storages.errors import StorageError
+from storages.keys import Written
+from storages.links import Form
 from storages.names import form_of
 from storages.outbox import Due
+from storages.places import Collision, Holder
 from storages.sync.push import Pusher, Write, digest, encode
 from tasks.payloads import annotation_payloads, task_payloads
-
-LINK_COLUMNS = ("storage_id", "form", "subject", "key", "key_digest", "digest", "exported_at")
-NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Written(NamedTuple):
-    """What an object was written as."""
-
-    key: str
-    digest: bytes
 
 
 @dataclass
@@ -35,6 +23,7 @@ class Delivery:
     written: list[Due] = field(default_factory=list)
     unchanged: list[Due] = field(default_factory=list)
     failed: list[tuple[Due, StorageError]] = field(default_factory=list)
+    left: list[tuple[Due, str]] = field(default_factory=list)  # keys of written ones where their objects lay before, and still do
     size: int = 0  # bytes of the largest body
 
 
@@ -48,37 +37,58 @@ def deliver_chunk(storage: ExportStorage, pusher: Pusher, items: Sequence[Due], 
     return found
 
 
-def _deliver(storage: ExportStorage, pusher: Pusher, form: str, items: dict[int, Due], only_new: bool, found: Delivery) -> None:
-    current = form == form_of(storage)
-    payloads = _payloads(form, items)
-    wanted = items if storage.can_delete_objects or only_new else [subject for subject in items if subject not in payloads]
-    links = _links(storage, form, wanted)
+def _deliver(storage: ExportStorage, pusher: Pusher, form: Form, items: dict[int, Due], only_new: bool, found: Delivery) -> None:
+    payloads, links = _payloads(form, items), keys.known(storage, form, items)
     # what was written in another form than the present one is left as it is
-    keys = {pk: pusher.client.root + name for pk, name in origins.names(storage, payloads).items()} if current else {}
-    clashes = places.collisions(storage, Form(form), keys)
+    names = origins.names(storage, payloads) if form is form_of(storage) else {}
+    wanted = {subject: pusher.client.root + name for subject, name in names.items()}
+    items = _finish_moves(storage, pusher, form, items, wanted, links, found)
+    wanted = {subject: key for subject, key in wanted.items() if subject in items}
+    clashes = keys.reserve(storage, form, wanted, links)
     writes: list[Write] = []
     for subject, item in items.items():
+        link = links.get(subject)
         if subject in clashes:
-            found.failed.append((item, _clash(keys[subject], *clashes[subject])))
-        elif (write := _write(storage, subject, payloads, keys, links.get(subject), only_new)) is None:
+            found.failed.append((item, _clash(storage, wanted[subject], clashes[subject])))
+        elif (write := _write(storage, subject, payloads, wanted, link, only_new)) is None:
             found.unchanged.append(item)
         else:
             writes.append(write)
-    _announce(storage, form, writes)
     done = []
-    for write, error in pusher.push(writes):
+    for write, error in pusher.push(_spare(storage, form, writes)):
         if error is None:
             done.append(write)
             found.written.append(items[write.subject])
             found.size = max(found.size, len(write.body or b""))
         else:
             found.failed.append((items[write.subject], error))
-    _relink(storage, form, done)
+    _relink(storage, form, done, links, items, found)
 
 
-def _links(storage: ExportStorage, form: str, subjects: Iterable[int]) -> dict[int, Written]:
-    rows = ExportLink.objects.filter(storage=storage, form=form, subject__in=list(subjects))
-    return {subject: Written(key, bytes(digest)) for subject, key, digest in rows.values_list("subject", "key", "digest")}
+def _finish_moves(
+    storage: ExportStorage,
+    pusher: Pusher,
+    form: Form,
+    items: dict[int, Due],
+    wanted: dict[int, str],
+    links: dict,
+    found: Delivery,
+) -> dict[int, Due]:
+    """Removes what a worker that died may have written under names that are not wanted any more; the other ``items``."""
+    stale = [Write(s, "", None, link.coming) for s, link in links.items() if link.coming not in ("", wanted.get(s))]
+    done = pusher.push(_spare(storage, form, stale)) if storage.can_delete_objects else [(write, None) for write in stale]
+    keys.forget(storage, form, [write.subject for write, error in done if error is None], coming_only=True)
+    failed = {write.subject: error for write, error in done if error is not None}
+    found.failed += [(items[subject], error) for subject, error in failed.items()]
+    return {subject: item for subject, item in items.items() if subject not in failed}
+
+
+def _spare(storage: ExportStorage, form: Form, writes: Sequence[Write]) -> list[Write]:
+    """``writes`` that remove nothing which is somebody else's object too."""
+    old = {write.subject: write.old_key for write in writes if write.old_key}
+    gone = [write.subject for write in writes if write.body is None]
+    needed = places.needed(storage, form, old, gone) if old else set()
+    return [write._replace(old_key="") if write.subject in needed else write for write in writes]
 
 
 def _payloads(form: str, subjects: Iterable[int]) -> dict[int, dict[str, Any]]:
@@ -89,52 +99,33 @@ def _payloads(form: str, subjects: Iterable[int]) -> dict[int, dict[str, Any]]:
 
 
 def _write(
-    storage: ExportStorage, subject: int, payloads: dict, keys: dict[int, str], link: Written | None, only_new: bool
+    storage: ExportStorage, subject: int, payloads: dict, wanted: dict[int, str], link: Written | None, only_new: bool
 ) -> Write | None:
     """What to do for one subject; None if its object is right as it is."""
     removable = link.key if link and storage.can_delete_objects else ""
     if subject not in payloads:  # where we may not delete, the object stays, and is known by its link to be ours
         return Write(subject, "", None, removable) if removable else None
-    if subject not in keys:
+    if subject not in wanted:
         return None
-    key, body = keys[subject], encode(payloads[subject])
+    key, body = wanted[subject], encode(payloads[subject])
     if only_new and link and link.key == key and link.digest == digest(body):
         return None
     return Write(subject, key, body, removable if removable != key else "")
 
 
-def _clash(key: str, form: str, subject: int) -> StorageError:
-    message = f"{key} is the name of {form} {subject} already; put an id into key_template, so that names differ"
-    return ConfigInvalid(message, field="key_template")
+def _clash(storage: ExportStorage, key: str, holder: Holder) -> Collision:
+    whose = f"{holder.form} {holder.subject}" + (f" of target {holder.storage_id}" if holder.storage_id != storage.pk else "")
+    message = f"{key} is the name of {whose} already; put an id into key_template, so that names differ"
+    return Collision(message, field="key_template")
 
 
-def _announce(storage: ExportStorage, form: str, writes: Sequence[Write]) -> None:
-    """Notes keys before anything is written there, so that no source takes the object for somebody else's meanwhile."""
-    rows = [(storage.pk, form, w.subject, w.key, key_digest(w.key), b"", NEVER) for w in writes if w.body is not None]
-    _upsert(rows, "DO NOTHING")
-
-
-def _relink(storage: ExportStorage, form: str, done: Sequence[Write]) -> None:
-    """Notes what was written under which key, and forgets what is gone."""
-    now = timezone.now()
-    written = [write for write in done if write.body is not None]
-    _upsert(
-        [(storage.pk, form, w.subject, w.key, key_digest(w.key), digest(w.body), now) for w in written],
-        "DO UPDATE SET key = excluded.key, key_digest = excluded.key_digest, digest = excluded.digest, "
-        "exported_at = excluded.exported_at",
-    )
-    if gone := [write.subject for write in done if write.body is None]:
-        ExportLink.objects.filter(storage_id=storage.pk, form=form, subject__in=gone).delete()
-
-
-def _upsert(rows: Sequence[tuple], conflict: str) -> None:
-    if not rows:
-        return
-    table, moment = connection.ops.quote_name(ExportLink._meta.db_table), connection.ops.adapt_datetimefield_value
-    marks = ", ".join([f"({', '.join(['%s'] * len(LINK_COLUMNS))})"] * len(rows))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} ({', '.join(LINK_COLUMNS)}) VALUES {marks} "  # noqa: S608
-            f"ON CONFLICT (storage_id, form, subject) {conflict}",
-            [value for *row, at in rows for value in (*row, moment(at))],
-        )
+def _relink(
+    storage: ExportStorage, form: Form, done: Sequence[Write], links: dict[int, Written], items: dict[int, Due], found: Delivery
+) -> None:
+    """Notes what was written under which key, what stays under an old one, and forgets what is gone."""
+    written = {write.subject: Written(write.key, digest(write.body)) for write in done if write.body is not None}
+    moved = [s for s, one in written.items() if s in links and links[s].key != one.key]
+    left = [] if storage.can_delete_objects else [s for s in moved if links[s].digest]
+    found.left += [(items[subject], links[subject].key) for subject in left]
+    keys.confirm(storage, form, written, [links[subject].key for subject in left])
+    keys.forget(storage, form, [write.subject for write in done if write.body is None])

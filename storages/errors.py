@@ -94,6 +94,12 @@ class Throttled(Unavailable):
         self.retry_after = retry_after
 
 
+class Full(Unavailable):
+    """No room is left for what is to be written: a disk, a quota, a server's memory."""
+
+    code = "full"
+
+
 class Malformed(StorageError):
     """An object's content is not what the import method expects."""
 

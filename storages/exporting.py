@@ -20,6 +20,7 @@ from storages.sync.push import Pusher
 
 log = logging.getLogger(__name__)
 TRIES_PER_RUN = 3  # times a run tries an object before it reports it; the outbox goes on trying
+LEFT = "the object has another name now, and what lies under this one stays, since can_delete_objects is off; delete it yourself"
 AT_ONCE = 32 * 1024**2  # bytes of one claim, if all of its objects were as large as the largest one seen
 
 
@@ -28,9 +29,9 @@ def work(run: ExportRun, lease: str) -> None:
     storage = run.storage.concrete()
     client = storage.client()
     with transaction.atomic():
-        status.advance(run, lease)
         total = outbox.record_failed(run) if run.kind == ExportRun.Kind.RETRY else outbox.record_all(run)
         status.expect(run, total)
+        status.advance(run, lease)  # last: a heartbeat must not have to wait for all of them
     courier = Courier(storage, client, lease)
     with courier.pusher:
         while run.outbox.exists():
@@ -56,7 +57,7 @@ def empty_outbox(target: ExportStorage) -> None:
                 pass
         except StorageError as error:  # the others would fail alike; the scheduler comes back
             log.warning("target %s cannot be written to: %s", storage, error)
-    closing.close_if_done(target)
+    closing.close_done()
 
 
 class Courier:
@@ -70,6 +71,7 @@ class Courier:
 
         An object that ``run`` is concerned with is reported when it failed often enough; the outbox goes on trying.
         """
+        self._follow()
         items = outbox.claim(self.storage, self.token, max(min(outbox.CHUNK, AT_ONCE // max(self.largest, 1)), 1))
         if not items:
             return 0
@@ -87,10 +89,21 @@ class Courier:
             outbox.postpone([pair[0] for pair in done.failed if pair not in reported], keep_run=not refused)
         if refused:
             raise refused
+        if done.left:
+            log.warning(
+                "target %s: %s objects have new names, the old ones stay: %s", self.storage, len(done.left), done.left[0][1]
+            )
         if done.failed:
             log.warning("target %s: %s objects wait for another try: %s", self.storage, len(done.failed), done.failed[0][1])
         prove()
         return len(items)
+
+    def _follow(self) -> None:
+        """Takes up settings that were changed meanwhile: what is written from now on is to lie where they say."""
+        row = ExportStorage.objects.filter(pk=self.storage.pk)
+        if row.exclude(revision=self.storage.revision).exists():
+            self.storage = row.get().concrete()
+            self.pusher.client = self.storage.client()
 
 
 def _hopeless(item: Due, error: StorageError) -> bool:
@@ -105,6 +118,6 @@ def _count(done: deliver.Delivery, reported: Sequence[tuple[Due, StorageError]])
     for run_id in {*written, *unchanged, *failed} - {None}:
         new, old, lost = written[run_id], unchanged[run_id], failed[run_id]
         status.count(ExportRun, run_id, listed=new + old + lost, created=new, existed=old, failed=lost)
-    ExportIssue.objects.bulk_create(
-        ExportIssue(run_id=item.run_id, key=str(item.subject), code=error.code, message=str(error)) for item, error in reported
-    )
+    issues = [ExportIssue(run_id=i.run_id, key=str(i.subject), code=error.code, message=str(error)) for i, error in reported]
+    issues += [ExportIssue(run_id=i.run_id, key=key, code="left_behind", message=LEFT) for i, key in done.left if i.run_id]
+    ExportIssue.objects.bulk_create(issues)

@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from config.crypto import DecryptionFailed
-from storages import exporting, importing, outbox, schedules, shards, status, webhooks
+from storages import closing, exporting, importing, outbox, schedules, shards, status, webhooks
 from storages.alive import kept_alive
 from storages.base import ExportStorage, ImportStorage, Storage
 from storages.errors import StorageError
@@ -221,6 +221,7 @@ def tick() -> None:
         scheduled_import(pk)
     for pk in schedules.ensure(ExportStorage, now):
         scheduled_export(pk)
+    closing.close_done()
     request_delivery(outbox.waiting_targets())
     minute = int(now.timestamp()) // 60
     for model, job in ((ImportRun, "notify_import"), (ExportRun, "notify_export")):

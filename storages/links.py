@@ -97,7 +97,7 @@ class ExportLink(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["storage", "form", "subject"], name="one_object_per_subject")]
-        indexes = [models.Index(fields=["storage", "key_digest"], name="exported_keys")]
+        indexes = [models.Index(fields=["key_digest", "storage"], name="exported_keys")]
 
     def save(self, *args: object, **kwargs: object) -> None:
         self.key_digest = key_digest(self.key)

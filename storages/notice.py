@@ -14,15 +14,21 @@ COUNTERS = ("listed", "created", "existed", "changed", "vanished", "renamed", "i
 
 
 def body(run: Any, storage: Any) -> bytes:
-    """What is POSTed: compact JSON in ASCII; counters are those of the run's kind, ``error`` is in words and holds no secret."""
+    """What is POSTed: compact JSON in ASCII; ``error`` is in words and holds no secret.
+
+    ``kind``: sync or retry, of targets also snapshot, whose folder has a manifest only if it completed. Counters are those
+    of the direction; of a snapshot they count tasks.
+    """
     value = {
         "event": EVENT,
         "run": {
             "id": run.pk,
+            "kind": run.kind,
             "state": run.state,
             "trigger": run.trigger,
             "started_at": run.started_at and run.started_at.isoformat(),
             "finished_at": run.finished_at and run.finished_at.isoformat(),
+            "snapshot": {"format": run.format, "folder": run.place} if getattr(run, "place", "") else None,
             "counters": dict(_counters(run)),
             "error": run.error[:LONGEST_ERROR] or None,
         },

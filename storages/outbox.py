@@ -75,20 +75,21 @@ def record_all(run: ExportRun) -> int:
     column = "task_id" if form is Form.TASK else "id"
     tables = [OutboxItem, Annotation, ExportLink, Task]
     table, source, link, task = (connection.ops.quote_name(model._meta.db_table) for model in tables)
-    written, known = "", []
+    wanted, known = f"SELECT DISTINCT {column} AS subject FROM {source} WHERE project_id = %s", []  # noqa: S608
     if run.only_new:
         known = [run.storage_id, form.value]
-        written = (  # the task is part of the object; what else may have changed is told by the digest when it is delivered
-            f"AND NOT EXISTS (SELECT 1 FROM {link} l JOIN {task} t ON t.id = {source}.task_id "  # noqa: S608
-            f"WHERE l.storage_id = %s AND l.form = %s AND l.subject = {source}.{column} "
-            f"AND l.exported_at >= {source}.updated_at AND l.exported_at >= t.updated_at) "
+        # The task is part of the object; what else may have changed is told by the digest when it is delivered. A NOT EXISTS
+        # would be quadratic on PostgreSQL for as long as the statistics know nothing of a new target's links.
+        wanted += (
+            f" EXCEPT SELECT l.subject FROM {link} l JOIN {source} s ON s.{column} = l.subject "  # noqa: S608
+            f"JOIN {task} t ON t.id = s.task_id WHERE l.storage_id = %s AND l.form = %s "
+            "GROUP BY l.subject, l.exported_at HAVING l.exported_at >= MAX(s.updated_at) AND l.exported_at >= MAX(t.updated_at)"
         )
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table} (storage_id, form, subject, version, claim, due, attempts, run_id) "  # noqa: S608
-            f"SELECT DISTINCT %s, %s, {column}, 1, '', %s, 0, %s FROM {source} WHERE project_id = %s "
-            f"{written}ORDER BY {column} "
+            f"SELECT %s, %s, subject, 1, '', %s, 0, %s FROM ({wanted}) wanted ORDER BY subject "
             f"ON CONFLICT (storage_id, form, subject) DO UPDATE SET version = {table}.version + 1, attempts = 0, "
             f"run_id = excluded.run_id, due = CASE WHEN {table}.claim = '' THEN excluded.due ELSE {table}.due END",
             [run.storage_id, form.value, now, run.pk, run.storage.project_id, *known],
@@ -107,8 +108,13 @@ def failed(storage_id: int) -> QuerySet[OutboxItem]:
 
 
 def withdraw(run: ExportRun) -> None:
-    """Takes back what ``record_all`` alone made due and nobody has begun to deliver."""
-    OutboxItem.objects.filter(run=run, version=1, claim="").delete()
+    """Takes back what ``record_all`` alone made due and nobody has begun to deliver; the rest is delivered for no run.
+
+    A retry made nothing due that was not.
+    """
+    waiting = OutboxItem.objects.filter(run=run, claim="")
+    waiting.filter(run__kind=ExportRun.Kind.SYNC, version=1).delete()
+    waiting.update(run=None)
 
 
 def claim(storage: ExportStorage, token: str, limit: int = CHUNK) -> list[Due]:

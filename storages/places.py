@@ -1,28 +1,33 @@
 """Which targets write to the same place, and which of their objects would overwrite each other's. Reads only."""
 
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from django.db import connection
 
 from config.crypto import DecryptionFailed
 from storages.base import ExportStorage
-from storages.errors import StorageError
+from storages.errors import ConfigInvalid, StorageError
 from storages.links import ExportLink, Form, key_digest
 from storages.names import form_of, template_of
 from storages.overlap import Atom, meet, pattern
 
+# rows of links beside those that say where a subject's object lies: a key it is moving to, a key where one was left behind
+COMING = {Form.ANNOTATION: "annot-next", Form.TASK: "task-next"}
+COMING_OF = {coming: form.value for form, coming in COMING.items()}
+LEFT = "left"
 LOCK = 0x7175_6179  # of PostgreSQL's advisory locks: "quay"
 
 
-def one_at_a_time() -> None:
-    """Until the transaction ends, no other one passes here: two targets that are saved at once would not see each other.
+def one_at_a_time(what: str = "targets") -> None:
+    """Until the transaction ends, no other one passes here for the same ``what``: two that decide at once would not see each
 
-    SQLite has one writer at a time anyway.
+    other. SQLite has one writer at a time anyway.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, zlib.crc32(what.encode()) - 2**31])
 
 
 def rival(storage: ExportStorage) -> ExportStorage | None:
@@ -71,19 +76,82 @@ def _others(storage: ExportStorage) -> Iterator[ExportStorage]:
             yield other
 
 
-def collisions(storage: ExportStorage, form: Form, keys: Mapping[int, str]) -> dict[int, tuple[str, int]]:
-    """Those of ``keys`` (subject → full key) that hold, or are to hold, another subject's object: (its form, its subject).
+class Holder(NamedTuple):
+    """Whose object lies under a key, or is to lie there."""
 
-    Writing them would overwrite it. Whoever was written first keeps the key; of several new ones, the lowest id. One query.
+    storage_id: int
+    form: str
+    subject: int
+
+
+class Collision(ConfigInvalid):
+    """A key is another subject's."""
+
+    code = "collision"
+
+
+def holders(storage: ExportStorage, form: Form, keys: Mapping[int, str]) -> dict[str, list[Holder]]:
+    """Who has the full ``keys`` (subject → key) in the place of ``storage``, by key: those who came first are first.
+
+    What another target holds of the same subject is left out: both write the same bytes. One query, more if anybody
+    else has one of the keys.
     """
-    holders: dict[str, list[tuple[str, int]]] = {}
-    digests = {key_digest(key) for key in keys.values()}
-    linked = ExportLink.objects.filter(storage_id=storage.pk, key_digest__in=digests).order_by("exported_at", "id")
-    for key, *holder in linked.values_list("key", "form", "subject"):
-        holders.setdefault(key, []).append(tuple(holder))
+    place, places = storage.client().place, {storage.pk: True}
+    wanting, found = set(keys.items()), dict[str, list[Holder]]()
+    for key, *who in _linked(keys.values()):
+        holder = Holder(*who)
+        same = holder.form == form and (holder.subject, key) in wanting
+        if same and holder.storage_id != storage.pk:
+            continue
+        if holder.storage_id not in places:
+            places[holder.storage_id] = _place(holder.storage_id) in (place, None)
+        if places[holder.storage_id]:
+            found.setdefault(key, []).append(holder)
+    return found
+
+
+def needed(storage: ExportStorage, form: Form, keys: Mapping[int, str], gone: Collection[int]) -> set[int]:
+    """Those of ``keys`` (subject → full key of its object) that hold somebody else's object too: they must not be removed.
+
+    Of subjects that are ``gone``, what other targets hold is left to die with ours. One query, more if anybody else has
+    one of the keys.
+    """
+    found: set[int] = set()
+    place, subjects = "", {key: subject for subject, key in keys.items()}
+    for key, *who in _linked(keys.values()):
+        holder, subject = Holder(*who), subjects[key]
+        own = (holder.form, holder.subject) == (form, subject)
+        if subject in found or (own and (holder.storage_id == storage.pk or subject in gone)):
+            continue
+        place = place or storage.client().place
+        if holder.storage_id == storage.pk or _place(holder.storage_id) in (place, None):
+            found.add(subject)
+    return found
+
+
+def _linked(keys: Iterable[str]) -> list[tuple[str, int, str, int]]:
+    """(key, target, form, subject) of every target's links, those to come among them."""
+    digests = {key_digest(key) for key in keys}
+    rows = ExportLink.objects.filter(key_digest__in=digests).order_by("exported_at", "id")
+    columns = rows.values_list("key", "storage_id", "form", "subject")
+    return [(key, pk, COMING_OF.get(form, form), subject) for key, pk, form, subject in columns]
+
+
+def _place(pk: int) -> str | None:
+    """Where a target writes; None if that cannot be told."""
+    reached = _reached(ExportStorage.objects.get(pk=pk))
+    return reached and reached.place
+
+
+def collisions(held: dict[str, list[Holder]], storage_id: int, form: Form, keys: Mapping[int, str]) -> dict[int, Holder]:
+    """Those of ``keys`` (subject → full key) that are another's, by what ``holders`` found. Writing them would overwrite it.
+
+    Whoever was first keeps the key; of several new ones, the lowest id.
+    """
     found = {}
     for subject, key in sorted(keys.items()):
-        first, *_ = holders.setdefault(key, [(form.value, subject)])
-        if first != (form.value, subject):
+        own = Holder(storage_id, form.value, subject)
+        first, *_ = held.setdefault(key, [own])
+        if first != own:
             found[subject] = first
     return found

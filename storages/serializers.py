@@ -3,6 +3,7 @@
 A backend's own serializer only names its model; everything here is derived from the model's columns.
 """
 
+import copy
 from typing import Any
 
 from django.db import transaction
@@ -12,7 +13,7 @@ from rest_framework.exceptions import ValidationError
 
 from projects.access import key_of, visible_projects
 from projects.models import Project
-from storages import names, places, schedules, status, webhooks
+from storages import keys, names, places, schedules, status, webhooks
 from storages.api.errors import to_validation_error
 from storages.base import Storage, new_revision
 from storages.errors import ConfigInvalid, EgressDenied, StorageError
@@ -178,7 +179,10 @@ class TargetSerializer(StorageSerializer):
         with transaction.atomic():
             places.one_at_a_time()
             self._refuse_rival(attributes)
-            return super().update(storage, attributes)
+            before = copy.copy(storage)
+            saved = super().update(storage, attributes)
+            keys.settings_changed(before, saved)
+            return saved
 
     def _refuse_rival(self, attributes: dict[str, Any]) -> None:
         """A stored target may keep what it has; a new place, form or name must be its own."""

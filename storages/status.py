@@ -13,13 +13,32 @@ from django.utils import timezone
 
 from config.env import env_int
 from storages.base import Storage
-from storages.runs import ACTIVE, ExportRun, Run, State
+from storages.runs import ACTIVE, ExportRun, ImportRun, Run, State
 from users.models import User
 
 DEAD_AFTER = env_int("SYNC_LEASE_SECONDS", 30, minimum=1)  # without a sign of life a worker counts as dead
 HEARTBEAT = min(5.0, DEAD_AFTER / 4)  # seconds between signs of life (behaviour.md §1.8: progress at least every 5 s)
 TRACEBACK_LINES = 100
-NOTICES = ("changed", "vanished")  # codes of issues that are no failures
+NOTICES = ("changed", "vanished", "left_behind")  # codes of issues that are no failures
+_UNSEEN = "no reader takes a folder with no manifest for a snapshot; start another one"
+_TRIED = "what it had written stays, the rest is tried again by itself or with another retry"
+_WRITTEN = "what had been written stays, changes of annotations are written all the same"
+LEAVES = {  # what a run that is cancelled leaves behind
+    ImportRun: {
+        ImportRun.Kind.SYNC: "what had been committed is kept, the next sync goes on from there",
+        ImportRun.Kind.RETRY: "what had been committed is kept, another retry tries the rest",
+    },
+    ExportRun: {
+        ExportRun.Kind.SYNC: f"{_WRITTEN}, and so is the rest by the next sync (with only_new, without writing this again)",
+        ExportRun.Kind.SNAPSHOT: _UNSEEN,
+        ExportRun.Kind.RETRY: _TRIED,
+    },
+}
+LOST = {  # what a run leaves behind whose worker died
+    ExportRun.Kind.SYNC: "what it had written stays, the rest is written by itself",
+    ExportRun.Kind.SNAPSHOT: _UNSEEN,
+    ExportRun.Kind.RETRY: _TRIED,
+}
 
 
 class LeaseLost(Exception):
@@ -123,7 +142,8 @@ def fail(run: Run, *, code: str, message: str, lease: str | None = None) -> bool
 def cancel(run: Run, user: User | None) -> bool:
     """Ends an active run on request; False if it had ended before. What was committed stays, no other batch follows."""
     who = f" by {user}" if user else ""
-    message = f"cancelled{who}; what had been committed is kept, the next sync goes on from there"
+    kind, *_ = type(run).objects.filter(pk=run.pk).values_list("kind", flat=True) or [run.kind]
+    message = f"cancelled{who}; {LEAVES[type(run)][kind]}"
     rows = type(run).objects.filter(pk=run.pk, state__in=ACTIVE)
     return bool(rows.update(**_end(State.CANCELLED, error_code="cancelled", error=message)))
 
@@ -138,9 +158,13 @@ def reap(runs: Any) -> int:
     if runs.model is not ExportRun:
         return 0
     dead = timezone.now() - timedelta(seconds=DEAD_AFTER)
-    message = "the worker of this sync died; what it had committed is kept, start the sync again to go on"
     lost = runs.filter(state=State.IN_PROGRESS, heartbeat__lt=dead)
-    return lost.update(**_end(State.FAILED, error_code="worker_lost", error=message))
+    return sum(
+        lost.filter(kind=kind).update(
+            **_end(State.FAILED, error_code="worker_lost", error=f"the worker of this {kind} died; {left}")
+        )
+        for kind, left in LOST.items()
+    )
 
 
 def _owned(run: Run, lease: str) -> Any:
@@ -175,13 +199,20 @@ def meta(run: Run) -> dict[str, Any]:
     if run.started_at:
         values |= {"time_in_progress": str(run.started_at), "time_last_ping": str(run.heartbeat)}
         values |= {"duration": ((run.finished_at or run.heartbeat) - run.started_at).total_seconds()}
-        values |= {"total_annotations": run.total} if isinstance(run, ExportRun) else {"tasks_existed": run.existed}
+        values |= _measure(run)
         values |= {name: getattr(run, name) for name in ("listed", "ignored", "failed")}
     if run.finished_at:
         values["time_failure" if run.state in (State.FAILED, State.CANCELLED) else "time_completed"] = str(run.finished_at)
     if run.state == State.COMPLETED_WITH_ERRORS:
         values["tasks_failed_validation"] = run.failed
     return values
+
+
+def _measure(run: Run) -> dict[str, Any]:
+    """What there was to do; Label Studio knows no snapshots, whose total is in tasks."""
+    if not isinstance(run, ExportRun):
+        return {"tasks_existed": run.existed}
+    return {"total_tasks" if run.kind == ExportRun.Kind.SNAPSHOT else "total_annotations": run.total}
 
 
 def stale_queued(runs: Any, now: datetime) -> Any:

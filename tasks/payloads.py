@@ -3,14 +3,14 @@
 Nothing here depends on the clock or on who asks: ``created_ago`` stays empty.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
 
 from tasks.models import Annotation, Prediction, Task
-from tasks.reading import by_task, read_annotations, read_data_keys, read_tasks, read_users
-from tasks.shapes import Row, Users, annotation_shape, exported_annotation_shape, task_shape
+from tasks.reading import by_task, read_data_keys, read_stamped, read_users
+from tasks.shapes import ANNOTATION_FIELDS, TASK_FIELDS, Row, Users, annotation_shape, exported_annotation_shape, task_shape
 
 
 def annotation_payloads(annotation_ids: Sequence[int]) -> Iterator[tuple[int, int, dict[str, Any]]]:
@@ -18,10 +18,10 @@ def annotation_payloads(annotation_ids: Sequence[int]) -> Iterator[tuple[int, in
 
     Four queries for a call; give at most about 1,000 ids.
     """
-    rows = read_annotations(Annotation.objects.filter(id__in=annotation_ids))
+    rows = read_stamped(Annotation.objects.filter(id__in=annotation_ids), ANNOTATION_FIELDS)
     users = read_users(row["completed_by_id"] for row in rows)
     keys = read_data_keys(row["project_id"] for row in rows)
-    tasks = {task["id"]: task for task in read_tasks(list({row["task_id"] for row in rows}))}
+    tasks = _tasks({row["task_id"] for row in rows})
     for row in rows:
         if row["task_id"] in tasks:
             task = tasks[row["task_id"]]
@@ -34,8 +34,9 @@ def task_payloads(task_ids: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]
 
     The payload can be imported again as it is. Five queries for a call; give at most about 1,000 ids.
     """
-    tasks = read_tasks(task_ids)
-    annotations = read_annotations(Annotation.objects.filter(task_id__in=task_ids))
+    found = _tasks(task_ids)
+    tasks = [found[task_id] for task_id in task_ids if task_id in found]
+    annotations = read_stamped(Annotation.objects.filter(task_id__in=task_ids), ANNOTATION_FIELDS)
     users = read_users(row["completed_by_id"] for row in annotations)
     keys = read_data_keys(task["project_id"] for task in tasks)
     predictions = by_task(Prediction.objects.filter(task_id__in=task_ids).order_by("id").values("task_id", "id"))
@@ -43,6 +44,10 @@ def task_payloads(task_ids: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]
     for task in tasks:
         ids = [row["id"] for row in predictions[task["id"]]]
         yield task["id"], export_task(task, grouped[task["id"]], ids, users, keys.get(task["project_id"]))
+
+
+def _tasks(ids: Collection[int]) -> dict[int, Row]:
+    return {task["id"]: task for task in read_stamped(Task.objects.filter(id__in=ids), TASK_FIELDS)}
 
 
 def export_task(task: Row, annotations: Sequence[Row], predictions: list[int], users: Users, key: str | None) -> dict[str, Any]:

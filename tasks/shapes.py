@@ -24,9 +24,9 @@ Row = Mapping[str, Any]
 Users = Mapping[int, Row]
 
 
-def stamp(moment: datetime | None) -> str | None:
-    """ISO 8601 in UTC with microseconds and ``Z``."""
-    return None if moment is None else moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+def stamp(moment: datetime | str | None) -> str | None:
+    """ISO 8601 in UTC with microseconds and ``Z``; a text is that already (tasks.stamps)."""
+    return moment if moment is None or type(moment) is str else moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def rename_undefined(data: Any, key: str | None) -> Any:

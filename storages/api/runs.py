@@ -137,7 +137,7 @@ class RunDetail(RunView):
 
 
 class RunIssues(RunView):
-    """What could not be dealt with in a sync, and why; in the order in which it was found."""
+    """What could not be dealt with in a run, and why; in the order in which it was found."""
 
     action = "issues_list"
 
@@ -152,7 +152,11 @@ class RunIssues(RunView):
 
 
 class RunCancel(RunView):
-    """Ends the sync that is queued or running; what it has committed is kept, and the next sync goes on from there."""
+    """Ends the run that is queued or going on; what it has committed or written stays.
+
+    The next sync of a source goes on from there. A target still gets every change of an annotation; the rest of a cancelled
+    sync comes with the next one, that of a retry by itself. A cancelled snapshot has no manifest, so that nobody reads it.
+    """
 
     action = "cancel"
 

@@ -11,9 +11,10 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from storages import budget, egress, errors, watchdog
-from storages.client import Client, ObjectInfo, ObjectStream, Readable
+from storages.client import Client, ObjectInfo, ObjectStream
 from storages.meter import Meter
 from storages.providers import answers
+from storages.providers.body import Body
 from storages.providers.dates import parse_http_date
 from storages.providers.failures import retry_after, translated
 
@@ -27,7 +28,6 @@ RETRY = {
     "retry_after_max": 10,  # seconds; an endpoint must not put our threads to sleep for longer
     "status_forcelist": (429, 500, 502, 503, 504),
 }
-PIECE_TIME = 60  # seconds for one piece of a stream, 1 MiB at most where the backend says no other size
 ANSWER_LIMIT, ANSWER_TIME = 16 * 1024**2, 60  # bytes and seconds of a listing; 1,000 keys of 1,024 bytes are 2 MB
 STATUS_KINDS: dict[int, type[errors.StorageError]] = {
     301: errors.ConfigInvalid,
@@ -41,26 +41,8 @@ STATUS_KINDS: dict[int, type[errors.StorageError]] = {
     404: errors.NotFound,
     429: errors.Throttled,
     503: errors.Throttled,
+    507: errors.Full,  # RFC 4918 §11.5
 }
-
-
-class Body(Readable):
-    """The bytes of a GET answer; a connection that breaks off raises Unavailable instead of ending short."""
-
-    def __init__(self, response: Any, host: str, meter: Meter, chunk: int | None = None) -> None:
-        self.response, self.host, self.meter, self.chunk = response, host, meter, chunk
-        self.watched = getattr(response, "watched", None)  # the connection, for the watchdog
-
-    def read(self, size: int = -1) -> bytes:
-        size = self.chunk if self.chunk and size > self.chunk else size
-        with translated(self.host), watchdog.within(self.response, PIECE_TIME):
-            data = self.response.read(None if size < 0 else size)
-        self.meter.count(size=len(data))
-        return data
-
-    def close(self) -> None:
-        self.response.close()
-        self.response.release_conn()
 
 
 class Counted(egress.Patience):
@@ -83,6 +65,8 @@ class HTTPClient(Client):
     """One container behind an HTTP API, reached with one identity."""
 
     codes: ClassVar[Mapping[str, type[errors.StorageError]]] = {}  # the provider's error codes
+    causes: ClassVar[Mapping[str, str]] = {}  # of those codes that no permission changes: what is in the way, what to do
+    no_object = ""  # the code that says that the object alone is missing, where there is one
     host_field: str | None = None  # the setting that names the host, where the user does
     _host = ""
     chunk: int | None = None  # most bytes of one read of a stream
@@ -140,7 +124,14 @@ class HTTPClient(Client):
         raise errors.RangeNotSatisfiable(f"{key} has {info.size} bytes", size=info.size)
 
     def delete(self, key: str) -> None:
-        self.answer("DELETE", self.url(key), "delete", key, accept=(404,))
+        """A container that is missing is no deleted object: what was in it may come back with it."""
+        response, body = self.answer("DELETE", self.url(key), "delete", key, accept=(404,))
+        if response.status == 404 and self.code_of(response.headers, body) != self.no_object:
+            self.require_container()
+
+    def require_container(self) -> None:
+        """Raises NotFound if the container is gone."""
+        self.try_list(wanted=False)
 
     def answer(self, method: str, url: str, verb: str, key: str = "", **options: Any) -> tuple[Any, bytes]:
         """The answer of ``send`` with its whole body, which is small."""
@@ -206,7 +197,8 @@ class HTTPClient(Client):
         """Our error for a refused request. The provider's text is never quoted: it may come from anywhere (CVE-2025-25297)."""
         code = self.code_of(headers, body)
         kind = self.codes.get(code) or STATUS_KINDS.get(status, errors.Unavailable)
-        error = self.refusal(kind, verb, key, told=f"HTTP {status}{' ' + code if code in self.codes else ''}")
+        told = f"HTTP {status}{' ' + code if code in self.codes else ''}"
+        error = self.refusal(kind, verb, key, told=told, cause=self.causes.get(code, ""))
         if isinstance(error, errors.Throttled):
             error.retry_after = retry_after(headers)
         return error

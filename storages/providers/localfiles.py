@@ -4,7 +4,6 @@ A key is the absolute path of a file. Containment is judged by the real path of 
 nor a symbolic link leads out of the storage's directory (CVE-2025-25295).
 """
 
-import errno
 import itertools
 import os
 import secrets
@@ -18,6 +17,7 @@ from urllib.parse import quote
 from storages import errors
 from storages.client import EVERYTHING, Capabilities, Client, ObjectInfo, ObjectStream, Page, Readable, Span
 from storages.meter import Meter
+from storages.providers.filefaults import translated
 
 PAGE_SIZE = 1000
 ROUTE = "/data/local-files/?d="
@@ -163,7 +163,7 @@ class LocalFilesClient(Client):
         What was written survives a loss of power: file and directory are synced before this returns (fsync(2), "Notes").
         """
         target = self._target(key)
-        with translated(target.name):
+        with self._told("write", target.name):
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -194,11 +194,25 @@ class LocalFilesClient(Client):
             raise
 
     def delete(self, key: str) -> None:
-        with translated(PurePath(key).name):
+        with self._told("delete", PurePath(key).name):
             self._target(key).unlink(missing_ok=True)
 
+    @contextmanager
+    def _told(self, verb: str, name: str) -> Iterator[None]:
+        """Turns failures of a change into ours: it is the directory whose permissions count."""
+        try:
+            with translated(name):
+                yield
+        except errors.AccessDenied as error:
+            error.verb, error.grant = verb, self.grant(verb)
+            error.args = (f"{error}; needed: {error.grant}",)
+            raise
+
     def _target(self, key: str) -> Path:
+        """Raises NotFound if our directory is gone: it may be mounted again, so it is neither made anew nor counts as empty."""
         path = Path(key)
+        if not os.path.isdir(self.container):
+            raise errors.NotFound(f"the directory {self.container} is gone; mount it, or make it again")
         real = os.path.realpath(path.parent) + os.sep
         if not key.startswith(self.root) or "\0" in key or path.name in ("", ".", "..") or not real.startswith(self._real):
             raise errors.AccessDenied(f"{path.name!r} lies outside this storage's directory")
@@ -218,21 +232,6 @@ class LocalFilesClient(Client):
 
     def key_of(self, uri: str) -> str | None:
         return None  # served by /data/local-files/, never resolved from a URI
-
-
-@contextmanager
-def translated(name: str) -> Iterator[None]:
-    """Turns the operating system's failures into ours; paths other than ``name`` are not told."""
-    try:
-        yield
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise errors.NotFound(f"{name!r} does not exist") from error
-    except PermissionError as error:
-        raise errors.AccessDenied(f"this server's user may not access {name!r}; change its owner or mode") from error
-    except OSError as error:
-        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL):
-            raise errors.NotFound(f"no file can have the name {name[:100]!r}") from error
-        raise errors.Unavailable(f"{name!r}: {error.strerror}") from error
 
 
 def describe(key: str, found: os.stat_result) -> ObjectInfo:

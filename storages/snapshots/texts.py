@@ -12,17 +12,18 @@ from django.db.models.functions import Cast
 
 from projects.jsontext import dump
 from tasks.payloads import export_task
-from tasks.shapes import UNDEFINED, Row, Users, exported_annotation_shape, rename_undefined, stamp
+from tasks.shapes import UNDEFINED, Row, Users, exported_annotation_shape, rename_undefined
+from tasks.stamps import stamped
 
 TEXTS = ("data", "meta", "annotations", "predictions")
 
 
 def as_stored(rows: QuerySet, columns: Sequence[str], *raw: str) -> list[dict[str, Any]]:
-    """Rows by rising id, the columns ``raw`` as JSON text ("null" for NULL)."""
-    found = rows.order_by("id").annotate(**{f"{name}_text": Cast(name, TextField()) for name in raw})
-    plain = [name for name in columns if name not in raw]
-    names = (*plain, *raw)
-    made = [dict(zip(names, row, strict=True)) for row in found.values_list(*plain, *(f"{name}_text" for name in raw))]
+    """Rows by rising id, the columns ``raw`` as JSON text ("null" for NULL), times as stamps."""
+    texts = [Cast(name, TextField()) for name in raw]
+    names = (*(name for name in columns if name not in raw), *raw)
+    found = rows.order_by("id").values_list(*stamped(names[: -len(raw)]), *texts)
+    made = [dict(zip(names, row, strict=True)) for row in found]
     for name in raw:
         for row in made:
             if row[name] is None:
@@ -52,8 +53,8 @@ def _annotation(row: Row, users: Users) -> str:
 
 def _prediction(row: Row) -> str:
     """Whole, where other exports name its id, so that an import can read it."""
-    shape = {name: row[name] for name in ("id", "score", "model_version", "cluster", "mislabeling")}
-    shape |= {name: stamp(row[name]) for name in ("created_at", "updated_at")}
+    names = ("id", "score", "model_version", "cluster", "mislabeling", "created_at", "updated_at")
+    shape = {name: row[name] for name in names}
     return spliced(shape, {"result": row["result"], "neighbors": row["neighbors"]})
 
 

@@ -2,15 +2,18 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import count
 from typing import Any, NamedTuple, Self
 
 from storages.client import Client
 from storages.errors import StorageError
 
-WRITERS = 32  # objects in flight
+FEW, WRITERS = 4, 32  # objects in flight: to begin with, and where the store takes its time
+LOOK = 0.05  # seconds after which it is judged whether more would help
+BUSY = 0.5  # of one processor: more threads would only take turns
 
 
 class Write(NamedTuple):
@@ -36,10 +39,10 @@ def digest(body: bytes) -> bytes:
 
 
 class Pusher:
-    """Threads that write to one client; a context manager."""
+    """Threads that write to one client, as many as it takes to be busy all the time; a context manager."""
 
     def __init__(self, client: Client) -> None:
-        self.client = client
+        self.client, self.width = client, FEW
         self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="push")
 
     def __enter__(self) -> Self:
@@ -57,7 +60,15 @@ class Pusher:
             while (place := next(places)) < len(writes):
                 done.append(self._carry_out(writes[place]))
 
-        for future in [self._pool.submit(carry) for _ in range(min(WRITERS, len(writes)))]:
+        most = min(WRITERS, len(writes))
+        running = [self._pool.submit(carry) for _ in range(min(self.width, most))]
+        started, worked = time.monotonic(), time.process_time()
+        while wait(running, LOOK).not_done:
+            if time.process_time() - worked < BUSY * (time.monotonic() - started):
+                running += [self._pool.submit(carry) for _ in range(min(len(running), most - len(running)))]
+                self.width = max(self.width, len(running))
+            started, worked = time.monotonic(), time.process_time()
+        for future in running:
             future.result()
         return done
 

@@ -8,7 +8,7 @@ import pytest
 from storages import egress
 from storages.backends.redis import RedisImportStorage
 from storages.doctor import examine
-from storages.errors import AccessDenied, BadCredentials, ConfigInvalid, EgressDenied, Throttled, TimedOut, Unavailable
+from storages.errors import AccessDenied, BadCredentials, ConfigInvalid, EgressDenied, Full, Throttled, TimedOut, Unavailable
 from storages.providers.redis import protocol as redis_protocol
 from tests.environment import free_port
 from tests.fakes.redis_server import DATABASES, PASSWORD, password_of, pretender, start_redis_tls
@@ -195,7 +195,9 @@ def test_a_silent_server_costs_no_more_than_the_time_of_the_check(monkeypatch):
         (b"-ERR max number of clients reached\r\n", Throttled, None),
         (b"-LOADING Redis is loading the dataset in memory\r\n", Unavailable, None),
         (b"-ERR SELECT is not allowed in cluster mode\r\n", ConfigInvalid, "host"),
-        (b"-OOM command not allowed when used memory > 'maxmemory'.\r\n", Throttled, None),
+        (b"-OOM command not allowed when used memory > 'maxmemory'.\r\n", Full, None),
+        (b"-NOREPLICAS Not enough good replicas to write.\r\n", Unavailable, None),
+        (b"-READONLY You can't write against a read only replica.\r\n", ConfigInvalid, "host"),
         (b"-WHAT ever\r\n", ConfigInvalid, None),
     ],
 )

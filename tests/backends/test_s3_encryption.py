@@ -2,7 +2,7 @@
 
 import pytest
 
-from storages.errors import AccessDenied
+from storages.errors import AccessDenied, ConfigInvalid
 from tests.backends.boxes.s3 import S3Harness
 
 KMS = "arn:aws:kms:us-east-1:123456789012:key/labels"
@@ -20,13 +20,22 @@ def test_a_write_asks_for_the_key_that_was_set_and_else_leaves_it_to_the_bucket(
     assert sent["content-type"] == "application/json"
 
 
-@pytest.mark.parametrize("code", ["KMS.DisabledException", "KMS.NotFoundException", "AccessDenied"])
-def test_what_kms_refuses_names_the_permission_on_the_key(s3, code):
+@pytest.mark.parametrize("code", ["KMS.AccessDeniedException", "AccessDenied"])
+def test_a_key_that_may_not_be_used_is_named_with_the_permission(s3, code):
     client = S3Harness.client_of(s3, aws_sse_kms_key_id=KMS)
-    s3.fail_next(1, status=400 if code.startswith("KMS") else 403, code=code)
+    s3.fail_next(1, status=403, code=code)
     with pytest.raises(AccessDenied) as refused:
         client.write("1.json", b"{}")
     assert refused.value.grant == f"s3:PutObject on arn:aws:s3:::data/* and kms:GenerateDataKey on {KMS}"
+
+
+@pytest.mark.parametrize(("key", "field"), [(KMS, "aws_sse_kms_key_id"), ("", None)])
+def test_a_key_that_no_permission_helps_with_is_a_matter_of_the_settings_or_of_the_bucket(s3, key, field):
+    client = S3Harness.client_of(s3, aws_sse_kms_key_id=key)
+    s3.fail_next(1, status=400, code="KMS.DisabledException")
+    with pytest.raises(ConfigInvalid, match="the KMS key is disabled; enable it") as refused:
+        client.write("1.json", b"{}")
+    assert (refused.value.field, refused.value.grant) == (field, "")
 
 
 @pytest.mark.parametrize(("key", "kms"), [("", False), ("AES256", False), (KMS, True)])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import planes, scale_cases, serving_cases, sync_cases
+from tests.benchmarks import export_cases, planes, scale_cases, serving_cases, sync_cases
 from tests.benchmarks.api import Api
 from tests.benchmarks.baseline import POSTGRES, SQLITE
 from tests.benchmarks.profiling import TARGETS
@@ -67,11 +67,13 @@ def cases(size: Sizes) -> dict[str, Case]:
         "proxy": lambda api: serving_cases.proxy(api, 10 // share),
         "redirect": lambda api: serving_cases.redirect(api, 1500 // share),
         "page": lambda api: serving_cases.page(api, 200 // share),
-        "export": lambda api: sync_cases.export(api, 1000 // share),
+        "saves": lambda api: export_cases.saves(api, 500 // share),
+        "exports": lambda api: export_cases.exports(api, SMALL // share),
         "objects": lambda api: sync_cases.objects(api, 20_000 // share),
         "files": lambda api: sync_cases.files(api, size.files),
         "jsonl": lambda api: sync_cases.lines(api, size.rows),
         "parquet": lambda api: sync_cases.parquet(api, size.rows),
+        "snapshots": lambda api: export_cases.snapshots(api, [SMALL // share, LARGE // share]),
         "latency": lambda api: scale_cases.latency(api, 100_000 // share),
         "scale": lambda api: scale_cases.scale(api, 200_000 // share),
     }

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import urllib3
@@ -60,23 +61,32 @@ class Api:
         settings = {"use_blob_urls": True, "recursive_scan": True, **settings}
         return self._storage("/api/storages/s3", project, bucket, settings)
 
-    def target(self, project: int, bucket: str) -> str:
+    def target(self, project: int, bucket: str, **settings: Any) -> str:
         """A target on a bucket of the stub: its path."""
-        return self._storage("/api/storages/export/s3", project, bucket, {})
+        return self._storage("/api/storages/export/s3", project, bucket, settings)
+
+    def directory(self, project: int, name: str) -> str:
+        """A target on a new directory below the document root: its path."""
+        place = Path(self.server.env["LOCAL_FILES_DOCUMENT_ROOT"], name)
+        place.mkdir()
+        base, body = "/api/storages/export/localfiles", {"project": project, "title": name, "path": str(place)}
+        return f"{base}/{self.call('POST', base, body)['id']}"
 
     def _storage(self, base: str, project: int, bucket: str, settings: dict[str, Any]) -> str:
         keys = {"aws_access_key_id": "benchmark", "aws_secret_access_key": "benchmark"}
         body = {"project": project, "title": bucket, "bucket": bucket, "s3_endpoint": self.server.stub, **keys, **settings}
         return f"{base}/{self.call('POST', base, body)['id']}"
 
-    def sync(self, storage: str, expected: int, timeout: float, *, changed: int = 0) -> Synced:
-        """Syncs and waits for the run's end.
+    def sync(
+        self, storage: str, expected: int, timeout: float, *, changed: int = 0, action: str = "sync", body: Any = None
+    ) -> Synced:
+        """Syncs and waits for the run's end; ``action``: what is POSTed to instead, with ``body``.
 
         Raises Unexpected unless exactly ``expected`` tasks or objects came of it and ``changed`` differed, TimeoutError.
         """
         with self.server.meter() as meter:
             queued, started = time.time(), time.monotonic()
-            self.call("POST", f"{storage}/sync")
+            self.call("POST", f"{storage}/{action}", body)
             post = time.monotonic() - started
             run = self._ended(storage, started, timeout)
         counters = run["counters"]

@@ -23,6 +23,7 @@ BASELINES: dict[str, dict[tuple[str, str], Baseline]] = {
     "objects": _both("2, SQLite 1k", rate=55, app=153, peak=309),
     "lines": _both("2, SQLite 10k loaded", rate=41, app=75.6, peak=286),
     "export": _both("3, 1k first", rate=42, app=237, peak=307),
+    "export-again": _both("3, 1k again", rate=34, app=257, peak=309),
     "proxy-1": _both("4, runserver 1", rate=214, app=4.5, first=29),
     "proxy-8": _both("4, runserver 8", rate=162, app=6.8, first=261),
     "redirect-1": _both("5, uWSGI 1 loaded", rate=35, app=24.6, p50=25),
@@ -32,8 +33,10 @@ BASELINES: dict[str, dict[tuple[str, str], Baseline]] = {
     "page": _both("5, 100 a page", rate=3.1, app=320, p50=284, statements=232),
     **{f"{kind}-{clients}": {} for kind in ("direct", "nginx") for clients in (1, 8, 64)},
     **dict.fromkeys(
-        ("changed", "parquet", "latency", "scale", "proxy-64", "link-1", "link-8"), {}
-    ),  # Parquet is not supported there, the others not measured
+        ("changed", "parquet", "latency", "scale", "proxy-64", "link-1", "link-8", "export-local", "export-local-again"), {}
+    ),
+    **dict.fromkeys(("only-new", "snapshot-jsonl", "snapshot-parquet"), {}),
+    # Parquet is not supported there, nor are snapshots and only_new, the others not measured
 }
 
 
@@ -63,7 +66,12 @@ MARKS: dict[str, Marks] = {
     "lines": _least(POSTGRES, 10_000) | _always(),
     "parquet": _least(POSTGRES, 10_000) | _always(),
     "latency": _least(POSTGRES, 8000) | _least(SQLITE, 8000),
-    "export": _always(),
+    **dict.fromkeys(
+        ("export", "export-again", "export-local", "export-local-again"),
+        _least(POSTGRES, 1200) | _least(SQLITE, 1200) | _cost(POSTGRES, 10) | _cost(SQLITE, 10) | _always(),
+    ),
+    "only-new": _marks(wall=Mark("<=", 1), post=Mark("<", 300)),
+    **dict.fromkeys(("snapshot-jsonl", "snapshot-parquet"), _least(POSTGRES, 10_000) | _least(SQLITE, 10_000) | _always()),
     "proxy-1": _marks(rate=Mark(">=", 450), app=Mark("<=", 1.6), first=Mark("<=", 8)),
     "proxy-8": _marks(rate=Mark(">=", 600), app=Mark("<=", 1.6)),
     "redirect-1": _marks(rate=Mark(">=", 300), app=Mark("<=", 4)),
@@ -73,6 +81,7 @@ MARKS: dict[str, Marks] = {
 }
 MEMORY_MARK = Mark("<", 10)  # percent from the smallest to the largest bucket
 COST_MARK = Mark("<=", 1.2)  # CPU of a task of the largest bucket by that of the smallest
+SAVE_MARK = Mark("<=", 5)  # milliseconds that a target adds to a save, whatever state it is in
 RATIO_MARK = Mark(">=", 3)  # four workers by one
 
 

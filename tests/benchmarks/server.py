@@ -39,8 +39,12 @@ class Server:
 
     def meter(self) -> Meter:
         """For one run; waits until the one before has nothing left to do."""
-        settle([pid for pid in (self.app, self.db) if pid], SETTLING)
+        self.settle()
         return Meter(self.app, self.db, self.workers)
+
+    def settle(self) -> None:
+        """Returns once nothing is left to do, or after SETTLING seconds."""
+        settle([pid for pid in (self.app, self.db) if pid], SETTLING)
 
 
 @contextmanager
@@ -50,6 +54,7 @@ def start(database: str, workers: int = WORKERS) -> Iterator[Server]:
         home = Path(tempfile.mkdtemp(prefix="quayside-bench-"))
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         home.chmod(0o755)  # PostgreSQL may run as another user
+        (home / "files").mkdir()
         env, db = environment(home, workers), None
         if database == "postgres":
             db, env["DATABASE_URL"] = stack.enter_context(postgres(home))
@@ -71,6 +76,8 @@ def environment(home: Path, workers: int) -> dict[str, str]:
         "LABEL_STUDIO_USER_TOKEN": TOKEN,
         "SSRF_ALLOWED_NETWORKS": "127.0.0.0/8",
         "SYNC_ON_TARGET_STORAGE_CREATION": "false",
+        "LOCAL_FILES_SERVING_ENABLED": "true",
+        "LOCAL_FILES_DOCUMENT_ROOT": str(home / "files"),
         "AWS_EC2_METADATA_DISABLED": "true",
         "RESOLVER_PROXY_OFFLOAD": "nginx",  # where nginx asks
     }

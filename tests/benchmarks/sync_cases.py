@@ -1,4 +1,4 @@
-"""The syncs: Files, with nothing new and with some changed, Tasks from objects and from one large file, export."""
+"""The syncs: Files, with nothing new and with some changed, Tasks from objects and from one large file."""
 
 from collections.abc import Iterator
 from statistics import median_low
@@ -92,15 +92,6 @@ def _one_file(api: Api, kind: str, bucket: str, case: str, count: int) -> Iterat
     api.prepare(bucket)
     source = api.source(api.project(bucket), bucket, use_blob_urls=False)
     yield from synced(api, kind, case, api.sync(source, count, TIMEOUT), count, "rows/s")
-
-
-def export(api: Api, count: int) -> Iterator[Figure]:
-    """An object for each annotation."""
-    result = [{"from_name": "kind", "to_name": "image", "type": "choices", "value": {"choices": ["cat"]}}]
-    tasks = [{"data": {"image": f"s3://bench/{n}.jpg"}, "annotations": [{"result": result}]} for n in range(count)]
-    target = api.target(api.project("Export", tasks), "written")
-    first = api.sync(target, count, TIMEOUT)
-    yield from synced(api, "export", f"Export sync, {count:,} annotations", first, count, "objects/s")
 
 
 def synced(api: Api, kind: str, case: str, run: Synced, count: int, unit: str, *, marked: bool = True) -> Iterator[Figure]:

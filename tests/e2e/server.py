@@ -35,6 +35,10 @@ class RunningServer:
         url = path if path.startswith("http") else self.url + path
         return urllib3.request("GET", url, headers={"Authorization": f"Token {self.token}", **headers}, redirect=False)
 
+    def post(self, path: str, body: Any) -> Any:
+        """A POST of JSON with the token."""
+        return urllib3.request("POST", self.url + path, json=body, headers={"Authorization": f"Token {self.token}"})
+
     def processes(self, word: str) -> list[psutil.Process]:
         """The service's processes whose command line holds ``word``."""
         children = psutil.Process(self.process.pid).children(recursive=True)

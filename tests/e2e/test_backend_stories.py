@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from inspect import signature
 
 import pytest
 import urllib3
@@ -23,6 +24,7 @@ SDK_NAMES = {"localfiles": "local"}  # the SDK's name of a backend where it diff
 SDK_FIELDS = {"s3_endpoint": "s3endpoint"}
 PICTURES = {f"ships/{number}.png": bytes([number]) * 1000 for number in range(6)}
 VALUES = {f"ships/{number}.json": json.dumps({"image": f"{number}.png"}).encode() for number in range(6)}
+REST_FIELDS = {name: ours for ours, name in SDK_FIELDS.items()}
 CONFIG = '<View><Image name="image" value="$image"/></View>'
 
 
@@ -64,7 +66,7 @@ def test_create_validate_sync_media_export_delete(story):
     settings = story.settings("ships/") | {"project": project.id}
 
     story.sources.validate(**settings)
-    check_wrong_secret(story, settings)
+    check_refused(story.sources, story, settings)
     source = story.sources.create(title="Ships", use_blob_urls=story.media, **settings)
     assert (source.type, source.status) == (box.name, "initialized")
     stored = story.server.get(f"/api/storages/{box.name}/{source.id}").json()
@@ -88,22 +90,21 @@ def test_create_validate_sync_media_export_delete(story):
     assert gone.value.status_code == 404
 
 
-def check_wrong_secret(story, settings):
+def check_refused(api, story, settings):
     """A wrong secret is a 400 that says so; backends without one are sent to a place that does not exist."""
     secrets = [name for name in secret_names(BACKENDS[story.box.name].import_model) if settings.get(name)]
     place = {"azure": "account_key", "localfiles": "path", "gcs_sa": "bucket", "gcswif": "bucket"}.get(story.box.name)
     broken = place or secrets[-1]
     wrong = {"account_key": "d3Jvbmc=", "path": "/nowhere", "bucket": "no-such-bucket"}.get(broken, "wrong")
     with pytest.raises(ApiError) as refused:
-        story.sources.validate(**settings | {broken: wrong})
+        api.validate(**settings | {broken: wrong})
     assert refused.value.status_code == 400 and refused.value.body["validation_errors"]
     assert refused.value.body["connection"]["code"] in ("bad_credentials", "no_permission", "not_found", "misconfigured")
 
 
 def check_preview(story, settings, objects):
-    body = {{"s3endpoint": "s3_endpoint"}.get(name, name): value for name, value in settings.items()}
-    headers = {"Authorization": f"Token {story.server.token}"}
-    answer = urllib3.request("POST", f"{story.server.url}/api/storages/{story.box.name}/files", json=body, headers=headers)
+    body = {REST_FIELDS.get(name, name): value for name, value in settings.items()}
+    answer = story.server.post(f"/api/storages/{story.box.name}/files", body)
     assert answer.status == 200, answer.data
     files = answer.json()["files"]
     assert sorted(story.box.name_of(file["key"]) for file in files) == sorted(objects)
@@ -134,14 +135,74 @@ def check_media(story, source, tasks):
 
 
 def check_export(story, project, task):
+    """Every method that the SDK has for targets; what lies in the container is what the API's own export says, byte for byte."""
     settings = story.settings("out/") | {"project": project.id, "can_delete_objects": True}
+    story.targets.validate(**settings)
+    check_refused(story.targets, story, settings)
     target = story.targets.create(title="Labels", **settings)
+    assert (target.type, target.project) == (story.box.name, project.id)
     assert ended(story.targets, target.id).status == "completed"
-    annotation = story.sdk.annotations.create(task.id, result=[], lead_time=1.5)
-    written = until(lambda: story.box.get(f"out/{annotation.id}"), 20, "the annotation is in the target")
-    assert json.loads(written)["id"] == annotation.id and json.loads(written)["task"]["id"] == task.id
-    assert synced(story.targets, target.id).status == "completed"
-    story.sdk.annotations.delete(annotation.id)
-    until(lambda: story.box.get(f"out/{annotation.id}") is None, 20, "the object is deleted with its annotation")
+    if "id" in signature(story.targets.validate).parameters:  # that of s3s has none
+        story.targets.validate(id=target.id, **settings)
+    assert story.targets.get(target.id).can_delete_objects is True
     assert [one.id for one in story.targets.list(project=project.id)] == [target.id]
-    story.targets.delete(target.id)
+    assert story.targets.update(target.id, title="Annotations").title == "Annotations"
+    check_delivered(story, target, task)
+    for pk in (target.id, check_forms(story, project, task)):
+        story.targets.delete(pk)
+        with pytest.raises(ApiError) as gone:
+            story.targets.get(pk)
+        assert gone.value.status_code == 404
+    assert list(story.targets.list(project=project.id)) == []
+
+
+def check_delivered(story, target, task):
+    """Saved, changed, synced anew, deleted; somebody else's object stays."""
+    box, annotations = story.box, story.sdk.annotations
+    box.put("out/999999999", b"somebody else's")
+    first, second = annotations.create(task.id, result=[], lead_time=1.5), annotations.create(task.id, result=[], lead_time=2)
+    for one in (first, second):
+        written = until(lambda name=f"out/{one.id}": box.get(name), 20, "the annotation is in the target")
+        saved = json.loads(written)
+        assert (saved["id"], saved["task"]["id"], saved["lead_time"]) == (one.id, task.id, one.lead_time)
+        assert written == compact(saved)
+    annotations.update(first.id, result=[], was_cancelled=True)
+    until(lambda: json.loads(box.get(f"out/{first.id}"))["was_cancelled"], 20, "the change is in the target")
+    storage = synced(story.targets, target.id)
+    assert (storage.status, storage.last_sync_count) == ("completed", 2), storage
+    check_equal(story, task, [first.id, second.id])
+    annotations.delete(first.id)
+    until(lambda: box.get(f"out/{first.id}") is None, 20, "the object is deleted with its annotation")
+    assert box.get(f"out/{second.id}") and box.get("out/999999999") == b"somebody else's"
+
+
+def check_equal(story, task, annotations):
+    """The objects hold what the API tells of their annotations."""
+    for pk in annotations:
+        saved, told = json.loads(story.box.get(f"out/{pk}")), story.server.get(f"/api/annotations/{pk}/").json()
+        same = ("id", "result", "was_cancelled", "ground_truth", "lead_time", "created_at", "updated_at")
+        assert {name: saved[name] for name in same} == {name: told[name] for name in same}
+        assert saved["task"]["data"] == story.server.get(f"/api/tasks/{task.id}/?resolve_uri=false").json()["data"]
+
+
+def compact(payload):
+    return json.dumps(payload, separators=(",", ":")).encode()
+
+
+def check_forms(story, project, task):
+    """What the SDK knows no fields for: one object per task, under a name of one's own; the id of that target."""
+    rest = {REST_FIELDS.get(name, name): value for name, value in story.settings("tasks/").items()}
+    body = rest | {"project": project.id, "can_delete_objects": True, "object_form": "task"}
+    route = f"/api/storages/export/{story.box.name}"
+    refused = story.server.post(route, body | {"key_template": "{annotation_id}.json"})
+    assert refused.status == 400 and "key_template" in refused.json()["validation_errors"], refused.data
+    answer = story.server.post(route, body | {"key_template": "{project_id}/{task_id}.json"})
+    assert answer.status == 201, answer.data
+    stored, name = answer.json(), f"tasks/{project.id}/{task.id}.json"
+    assert (stored["object_form"], stored["key_template"]) == ("task", "{project_id}/{task_id}.json")
+    written = until(lambda: story.box.get(name), 20, "the task is in the target")
+    [annotation] = json.loads(written)["annotations"]
+    assert written == compact(json.loads(written))
+    story.sdk.annotations.delete(annotation["id"])
+    until(lambda: story.box.get(name) is None, 20, "the last annotation takes the task's object along")
+    return stored["id"]

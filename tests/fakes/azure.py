@@ -83,6 +83,14 @@ class AzureFake(Faults):
         """Whether the account takes its key, and SAS made with it ("Allow storage account key access")."""
         self._gate.key_allowed = allow
 
+    def protect(self, container: str, protected: bool = True) -> None:
+        """Whether an immutability policy keeps what is in the container."""
+        (self._gate.immutable.add if protected else self._gate.immutable.discard)(container)
+
+    def hide_container(self, name: str, hidden: bool = True) -> None:
+        """The container does not exist any more; brought back with all it held."""
+        (self._gate.gone.add if hidden else self._gate.gone.discard)(name)
+
     def forget_markers(self) -> None:
         """No marker that was given is known any more."""
         self._gate.markers.clear()

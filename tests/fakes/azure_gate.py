@@ -45,6 +45,8 @@ class Gate:
     denied: set[str] = field(default_factory=set)
     key_allowed: bool = True
     markers: set[str] = field(default_factory=set)  # those of answers; a listing takes no other
+    immutable: set[str] = field(default_factory=set)  # containers whose blobs a policy protects
+    gone: set[str] = field(default_factory=set)  # containers that the account shows to nobody
 
     def answer(self, request: Request) -> Response:
         try:
@@ -116,11 +118,31 @@ class Gate:
         return Response(200, {"content-type": "application/xml", "content-length": str(len(body))}, body)
 
     def forward(self, request: Request, values: dict[str, str]) -> Response:
+        self.check_container(request, values)
         signed = sign(self.narrowed(request, values), self.azurite.account, self.azurite.key)
         response = self.azurite.answer(signed)
         if "sig" in values and response.status < 300:
             response.headers |= {header: values[name] for name, header in OVERRIDES.items() if name in values}
         return response
+
+    def check_container(self, request: Request, values: dict[str, str]) -> None:
+        """What the emulator does not know: immutability policies ("Immutable storage for blobs"), containers that are gone.
+
+        A precondition that does not hold is said first.
+        """
+        container, _, name = request.path.split("/", 2)[-1].partition("/")
+        if container in self.gone:
+            raise Refusal(404, "ContainerNotFound", "The specified container does not exist.")
+        changes = request.method in ("PUT", "DELETE") and not request.header("if-match")
+        if name and changes and container in self.immutable and self.holds(request):
+            message = "This operation is not permitted as the blob is immutable due to a policy."
+            raise Refusal(409, "BlobImmutableDueToPolicy", message)
+
+    def holds(self, request: Request) -> bool:
+        """Whether the blob that the request names is there."""
+        headers = [(name, value) for name, value in request.headers if name in ("host", "x-ms-version")]
+        asked = replace(request, method="HEAD", query="", headers=headers, body=b"")
+        return self.azurite.answer(sign(asked, self.azurite.account, self.azurite.key)).status == 200
 
     def narrowed(self, request: Request, values: dict[str, str]) -> Request:
         """A listing with a capped page size; no other request is touched. Raises Refusal 400 for a size that is none."""

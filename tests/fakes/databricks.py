@@ -71,7 +71,7 @@ class DatabricksFake(Faults):
         self.block_address = self.redirect_to_login = False
         self.requests: list[Logged] = []
         self.max_in_flight, self._in_flight, self._counting = 0, 0, threading.Lock()
-        self._tree = Tree()
+        self._tree, self._hidden = Tree(), {}
         self._access = Access(self._now, entra)
         self.oauth = OAuth(self._access, expires_in)
         self.paging = Paging(page_cap, empty_first_page)
@@ -86,6 +86,11 @@ class DatabricksFake(Faults):
     def create_volume(self, name: str) -> None:
         """An empty volume "catalog.schema.volume"."""
         self._tree.volumes[name.lower()] = Directory(self.files.now())
+
+    def hide_volume(self, name: str, hidden: bool = True) -> None:
+        """The volume does not exist any more; brought back with all it held."""
+        source, target = (self._tree.volumes, self._hidden) if hidden else (self._hidden, self._tree.volumes)
+        target[name] = source.pop(name)
 
     def add_pat(self, token: str, scopes: Iterable[str] = (EVERY_SCOPE,), user: str = "reader@quay.example") -> None:
         """A personal access token that never expires; its user may do nothing until granted."""

@@ -47,6 +47,7 @@ class GoogleFake(Faults):
         self._federation = Federation(self.tokens)
         self._iam = IamCredentials(self.tokens, self._accounts.emails)
         self._store, self._access = Store(self.now), Access(self.tokens)
+        self._hidden: dict[str, Bucket] = {}
         uploads = Uploads(self._store, "https" if tls else "http")
         self._json = JsonApi(self._store, self._access, Lister(self._store, page_cap), uploads)
         self._xml = XmlApi(self._store, self._access, self._accounts.emails, self.now)
@@ -82,6 +83,15 @@ class GoogleFake(Faults):
     def set_cors(self, bucket: str, origins: Sequence[str] | None) -> None:
         """The origins that browsers may come from ("*": all); None removes the rule."""
         self._store.bucket(bucket).origins = None if origins is None else list(origins)
+
+    def retain(self, bucket: str, retained: bool = True) -> None:
+        """Whether the bucket has a retention policy whose time is not over."""
+        self._store.bucket(bucket).retained = retained
+
+    def hide_bucket(self, name: str, hidden: bool = True) -> None:
+        """The bucket does not exist any more; brought back with all it held."""
+        source, target = (self._store.buckets, self._hidden) if hidden else (self._hidden, self._store.buckets)
+        target[name] = source.pop(name)
 
     def put(
         self, bucket: str, name: str, body: bytes, content_type: str = "application/octet-stream", encoding: str = ""

@@ -59,6 +59,7 @@ class JsonApi:
         self.access.require(token, "storage.objects.delete", bucket)
         with self.store.lock:
             check_generation(request, self.store.find(bucket, name))
+            self.store.bucket(bucket).require_free(name)
             del self.store.bucket(bucket).objects[name]
         return sized(204)
 
@@ -69,6 +70,7 @@ class JsonApi:
             check_generation(request, existing)
             if existing is not None:  # overwriting is creating and deleting: "IAM permissions for JSON methods", note on insert
                 self.access.require(token, "storage.objects.delete", bucket)
+                self.store.bucket(bucket).require_free(name)
 
         return self.uploads.answer(request, bucket, admit)
 

@@ -49,10 +49,17 @@ class Stored:
 
 @dataclass
 class Bucket:
-    """``origins``: what the CORS rule allows, None without a rule."""
+    """``origins``: what the CORS rule allows, None without a rule. ``retained``: a retention policy keeps what is there."""
 
     objects: dict[str, Stored] = field(default_factory=dict)
     origins: list[str] | None = None
+    retained: bool = False
+
+    def require_free(self, name: str) -> None:
+        """Raises Refusal if the object is there and must be neither deleted nor overwritten ("Bucket Lock")."""
+        if self.retained and name in self.objects:
+            kept = f"Object '{name}' is subject to bucket's retention policy or object retention"
+            raise Refusal(403, "retentionPolicyNotMet", f"{kept} and cannot be deleted or overwritten until its time is over.")
 
 
 @dataclass

@@ -93,6 +93,22 @@ class S3Fake(Faults):
         grants = [Grant(*grant) for grant in allow]
         self._gate.identities[access_key] = Identity(access_key, secret_key, session_token, grants, expires)
 
+    def forbid(self, *actions: str, bucket: str = "data") -> None:
+        """The bucket's policy denies everybody just these actions ("s3:PutObject"); none: none."""
+        self._gate.protection.denied = {(action, bucket) for action in actions}
+
+    def lock_objects(self, bucket: str) -> None:
+        """Gives the bucket an Object Lock with a default retention: it takes nothing without a checksum."""
+        self._gate.protection.locked.add(bucket)
+
+    def set_key(self, key: str, code: str = "") -> None:
+        """Writes that ask for the KMS key are refused with ``code`` (see KMS_REFUSALS); "" makes it a good one."""
+        self._gate.protection.keys[key] = code
+
+    def hide_bucket(self, name: str, hidden: bool = True) -> None:
+        """The bucket does not exist any more; brought back with all it held."""
+        self._objects.hide_bucket(name, hidden)
+
     def set_cors(
         self, bucket: str, origins: Sequence[str], methods: Sequence[str] = ("GET", "HEAD"), headers: Sequence[str] = ()
     ) -> None:

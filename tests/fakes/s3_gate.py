@@ -15,6 +15,7 @@ from tests.fakes.s3_access import Call, Identity, authorize, call_of, denied
 from tests.fakes.s3_cors import Cors, bucket_of
 from tests.fakes.s3_objects import Objects
 from tests.fakes.s3_paging import Paging
+from tests.fakes.s3_protection import Protection
 from tests.fakes.sigv4 import verify
 from tests.fakes.wire import Request, Response
 
@@ -30,6 +31,7 @@ class Gate:
     identities: dict[str, Identity] = field(default_factory=dict)
     puts: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     cors: Cors = field(default_factory=Cors)
+    protection: Protection = field(default_factory=Protection)
 
     def answer(self, request: Request) -> Response:
         try:
@@ -63,6 +65,7 @@ class Gate:
         call = call_of(request)
         authorize(identity, call, request)
         self.check_bucket(call.bucket)
+        self.protection.check(request, call, identity)
         return self.carry_out(request, call, identity)
 
     def preflight(self, request: Request) -> Response:

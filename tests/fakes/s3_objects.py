@@ -22,12 +22,18 @@ class Objects:
         self.account = str(next(ACCOUNTS))
         self.backend: S3Backend = s3_backends[self.account]["aws"]
         self.lock = threading.RLock()
+        self.hidden: dict[str, FakeBucket] = {}
 
     def create_bucket(self, name: str, region: str) -> None:
         """moto shares bucket names between accounts; taking the name out again lets every fake have its own "data"."""
         with NAMESPACE:
             self.backend.create_bucket(name, region)
             s3_backends.bucket_accounts.pop(name, None)
+
+    def hide_bucket(self, name: str, hidden: bool) -> None:
+        with self.lock:
+            source, target = (self.backend.buckets, self.hidden) if hidden else (self.hidden, self.backend.buckets)
+            target[name] = source.pop(name)
 
     def bucket(self, name: str) -> FakeBucket | None:
         return self.backend.buckets.get(name)

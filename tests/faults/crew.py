@@ -26,6 +26,7 @@ class Crew:
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "SYNC_LEASE_SECONDS": str(lease),
             "FAULTS_DIRECTORY": str(directory),
+            "FAULTS_ROLE": "worker",
             "FAULTS_PARENT": str(os.getpid()),
             "PYTHONPATH": os.pathsep.join([str(SITE), str(ROOT)]),
             "LOG_LEVEL": "WARNING",

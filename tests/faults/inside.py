@@ -4,8 +4,10 @@ Loaded before Django by site/sitecustomize.py; changes no decision of the engine
 """
 
 import importlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,12 @@ SIZES = {  # module, name → value: small enough for several batches, pieces an
     ("storages.splitting", "PAGES"): 2,
     ("storages.unseen", "CHUNK"): 10,
     ("storages.steps", "PAGE"): 20,
+    ("storages.outbox", "CHUNK"): 6,
+    ("storages.outbox", "CLAIM"): timedelta(seconds=2),
+    ("storages.outbox", "BACK_OFF"): (0.2, 0.4, 0.8, 1.0, 1.0, 1.0),  # seconds
+    ("storages.snapshots.shards", "MOST_TASKS"): 8,
 }
+ROLE = os.environ.get("FAULTS_ROLE", "")
 BUSY = "busy"  # a file of the shared directory: milliseconds to wait for SQLite's lock
 
 
@@ -28,9 +35,9 @@ def install(directory: Path) -> None:
     """In this process and in all that it forks."""
 
     def execute(carry_out: Callable, sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
-        strike(directory, "before", str(sql))
+        strike(directory, "before", str(sql), ROLE)
         result = carry_out(sql, params, many, context)
-        strike(directory, "after", str(sql))
+        strike(directory, "after", str(sql), ROLE)
         return result
 
     def opened(connection: BaseDatabaseWrapper, **_: Any) -> None:
@@ -52,9 +59,9 @@ def _watch_commits(directory: Path) -> None:
     commit = BaseDatabaseWrapper._commit
 
     def watched(connection: BaseDatabaseWrapper) -> None:
-        strike(directory, "before", "COMMIT")
+        strike(directory, "before", "COMMIT", ROLE)
         commit(connection)
-        strike(directory, "after", "COMMIT")
+        strike(directory, "after", "COMMIT", ROLE)
 
     BaseDatabaseWrapper._commit = watched
 
@@ -69,10 +76,10 @@ def _watch_copies(directory: Path) -> None:
 
     @contextmanager
     def watched(cursor: Any, statement: str, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        strike(directory, "before", statement)
+        strike(directory, "before", statement, ROLE)
         with copy(cursor, statement, *args, **kwargs) as open_copy:
             yield open_copy
-        strike(directory, "after", statement)
+        strike(directory, "after", statement, ROLE)
 
     watched.__module__ = __name__
     psycopg.Cursor.copy = watched

@@ -16,13 +16,17 @@ ORDER, GUARD, FIRED = "order.json", "guard", "fired"  # files of the directory t
 
 @dataclass
 class Order:
-    """``when``: "before" or "after" an SQL statement (or COMMIT, or an event) in which ``match`` is found."""
+    """``when``: "before" or "after" an SQL statement (or COMMIT, or an event) in which ``match`` is found.
+
+    ``role``: "web" or "worker", what the process is that dies; "" for any.
+    """
 
     when: str
     match: str
     left: int = 1
     whole_worker: bool = False  # also the RQ worker that forked the process
     signal: int = signal.SIGKILL
+    role: str = ""
 
 
 def place(directory: Path, order: Order) -> None:
@@ -46,7 +50,7 @@ def fired(directory: Path) -> int | None:
         return None
 
 
-def strike(directory: Path, when: str, text: str) -> None:
+def strike(directory: Path, when: str, text: str, role: str = "") -> None:
     """Called by a worker at every event; does not return if the order says that it dies here."""
     if not (directory / ORDER).exists():
         return
@@ -56,7 +60,7 @@ def strike(directory: Path, when: str, text: str) -> None:
             order = Order(**json.loads((directory / ORDER).read_text()))
         except FileNotFoundError:
             return
-        if order.when != when or not re.search(order.match, text):
+        if order.when != when or order.role not in ("", role) or not re.search(order.match, text):
             return
         order.left -= 1
         if order.left:

@@ -61,7 +61,7 @@ def arm(world: World, area: str, rng: random.Random, events: int, places: dict[s
     """The next kill; ``events``: about how many pages, or bodies, the run asks for; ``places``: statements that it has."""
     whole = rng.random() < 0.15
     if area in ("list", "read"):
-        return _in_flight(world, area, rng, rng.randint(1, max(events, 1)), whole)
+        return in_flight(world, area, rng, rng.randint(1, max(events, 1)), whole)
     match = rng.choice(places[area])
     left = rng.randint(1, 3) if area == "write" else 1
     order = Order(rng.choice(["before", "after"]), match, left, whole)
@@ -69,7 +69,7 @@ def arm(world: World, area: str, rng: random.Random, events: int, places: dict[s
     return Point(area, f"{order.when} {order.match} #{left}{' (whole worker)' if whole else ''}", world)
 
 
-def _in_flight(world: World, event: str, rng: random.Random, left: int, whole: bool) -> Point:
+def in_flight(world: World, event: str, rng: random.Random, left: int, whole: bool) -> Point:
     """Kills a job while the so many-th request of it waits for an answer, or a moment after the answer was sent."""
     later = rng.choice([0.0, 0.0, rng.random() * 0.15])
     point = Point(event, f"{event} #{left} +{later * 1000:.0f} ms{' (whole worker)' if whole else ''}", world)

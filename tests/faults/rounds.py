@@ -15,7 +15,7 @@ from tests.faults.world import World
 
 @dataclass
 class Round:
-    """``kills``: (part of the run, place) of those that happened."""
+    """``kills``: (part of the run, place) of those that happened. Of exports: ``objects`` that were compared, ``slowest`` save."""
 
     scene: str
     seed: int
@@ -23,6 +23,8 @@ class Round:
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
     runs: int = 1
+    objects: int = 0
+    slowest: float = 0.0  # seconds
 
     def line(self, number: int) -> str:
         verdict = "right" if not self.wrong else "WRONG"

@@ -7,11 +7,15 @@ from collections.abc import Callable
 from tests.fakes.s3 import S3Fake
 from tests.fakes.wire import Request, Response
 
+CHANGES = {"PUT": "write", "DELETE": "delete"}
 ENTRY = re.compile(rb"<Contents>.*?</Contents>", re.DOTALL)
 
 
 class HarbourStore(S3Fake):
-    """``meet`` is called with "list" or "read" before a page, or a body, is sent."""
+    """``meet`` is called with "list" or "read" before a page, or a body, is sent.
+
+    With "write" or "delete" before an object is written or deleted, with "written" when it is and nobody was told yet.
+    """
 
     def __init__(self, page_cap: int = 50) -> None:
         self.meet: Callable[[str], None] = lambda event: None
@@ -29,11 +33,16 @@ class HarbourStore(S3Fake):
             with self._turn:
                 self.meet(event)
         response = super()._answer(request)
+        if event == "write":
+            with self._turn:
+                self.meet("written")
         if event == "list" and self.repeat and response.status == 200:
             self._list_twice(response)
         return response
 
     def _event(self, request: Request) -> str:
+        if request.method in CHANGES:
+            return CHANGES[request.method]
         if request.method != "GET":
             return ""
         if "list-type" not in request.query:

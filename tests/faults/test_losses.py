@@ -12,7 +12,6 @@ from django.db import connection
 
 from storages.runs import ImportRun
 from tests.e2e.server import until
-from tests.environment import wait_for_port
 from tests.faults import inside, scenes
 from tests.faults.crew import ROOT
 from tests.faults.scenes import Scene
@@ -77,12 +76,7 @@ def flush(world: World) -> None:
 
 
 def restart(world: World) -> None:
-    """SIGKILL; the next server on the same port begins empty."""
-    world.queue.kill()
-    world.queue.wait(10)
-    time.sleep(0.5)
-    world.queue = subprocess.Popen(world.queue.args, stdout=subprocess.DEVNULL)
-    wait_for_port(int(world.queue.args[world.queue.args.index("--port") + 1]), world.queue)
+    world.lose_queue()
 
 
 @pytest.mark.parametrize("lose", [flush, restart])

@@ -19,7 +19,7 @@ from projects.models import Project
 from storages import jobs, status
 from storages.base import ImportStorage
 from storages.runs import ImportRun
-from tests.environment import start_redis
+from tests.environment import start_redis, wait_for_port
 from tests.faults import orders
 from tests.faults.crew import Crew
 from tests.faults.store import HarbourStore
@@ -55,17 +55,26 @@ class World:
 
     def storage(self, **options: Any) -> ImportStorage:
         """A source in a project of its own, over an empty bucket of its own."""
-        api, bucket = self.api(), f"bucket-{next(_names)}"
+        api, bucket = self.api(), self.bucket()
         team = User.objects.get(email=EMAIL).active_organization
         project = Project.objects.create(title=bucket, label_config=CONFIG, organization=team)
-        self.store.create_bucket(bucket)
-        keys = {"aws_access_key_id": self.store.access_key, "aws_secret_access_key": self.store.secret_key}
-        body = {"project": project.pk, "bucket": bucket, "s3_endpoint": self.store.url, "recursive_scan": True, **keys, **options}
+        body = {"project": project.pk, "recursive_scan": True, **self.connection(bucket), **options}
         answer = api.post("/api/storages/s3/", body)
         assert answer.status_code == 201, answer.content
         pk = answer.json()["id"]
         self.buckets[pk] = bucket
         return ImportStorage.objects.get(pk=pk)
+
+    def bucket(self) -> str:
+        """A new one, empty."""
+        name = f"bucket-{next(_names)}"
+        self.store.create_bucket(name)
+        return name
+
+    def connection(self, bucket: str) -> dict[str, str]:
+        """The settings of a storage over ``bucket``."""
+        keys = {"aws_access_key_id": self.store.access_key, "aws_secret_access_key": self.store.secret_key}
+        return {"bucket": bucket, "s3_endpoint": self.store.url, **keys}
 
     def put(self, storage: ImportStorage, things: list[Thing]) -> None:
         for thing in things:
@@ -102,6 +111,14 @@ class World:
         while not self.crew.idle():
             assert time.monotonic() < end, "a job goes on although its run has ended"
             time.sleep(0.02)
+
+    def lose_queue(self) -> None:
+        """SIGKILL; the next server on the same port begins empty."""
+        self.queue.kill()
+        self.queue.wait(10)
+        time.sleep(0.5)
+        self.queue = subprocess.Popen(self.queue.args, stdout=subprocess.DEVNULL)
+        wait_for_port(int(self.queue.args[self.queue.args.index("--port") + 1]), self.queue)
 
     def calm(self) -> None:
         """Takes every trouble back that was ordered."""

@@ -90,16 +90,38 @@ def test_a_place_is_the_account_or_endpoint_and_the_container_whatever_the_prefi
 
 @database
 def test_two_subjects_with_one_key_are_found_whoever_comes_first_keeps_it(create, s3_settings):
-    storage = ExportStorage.objects.get(pk=create("export/s3", s3_settings)["id"])
-    ExportLink.objects.create(storage=storage, form=TASK, subject=7, key="a.json", digest=b"")
-    ExportLink.objects.create(storage=storage, form=ANNOTATION, subject=3, key="3", digest=b"")
+    row = ExportStorage.objects.get(pk=create("export/s3", s3_settings)["id"])
+    storage = row.concrete()
+
+    def clashes(form, keys):
+        found = places.collisions(places.holders(storage, form, keys), storage.pk, form, keys)
+        assert {one.storage_id for one in found.values()} <= {storage.pk}
+        return {subject: one[1:] for subject, one in found.items()}
+
+    ExportLink.objects.create(storage=row, form=TASK, subject=7, key="a.json", digest=b"")
+    ExportLink.objects.create(storage=row, form=ANNOTATION, subject=3, key="3", digest=b"")
     early = timezone.now() - timedelta(hours=1)
-    ExportLink.objects.create(storage=storage, form=TASK, subject=1, key="d.json", digest=b"")
-    ExportLink.objects.create(storage=storage, form=TASK, subject=2, key="d.json", digest=b"", exported_at=early)
-    assert places.collisions(storage, TASK, {1: "d.json", 2: "d.json"}) == {1: (TASK, 2)}
-    keys = {5: "a.json", 7: "a.json", 9: "b.json", 8: "b.json", 3: "3", 4: "c.json"}
-    assert places.collisions(storage, TASK, keys) == {5: (TASK, 7), 9: (TASK, 8), 3: (ANNOTATION, 3)}
-    assert places.collisions(storage, ANNOTATION, {3: "3"}) == {}
+    ExportLink.objects.create(storage=row, form=TASK, subject=1, key="d.json", digest=b"")
+    ExportLink.objects.create(storage=row, form=TASK, subject=2, key="d.json", digest=b"", exported_at=early)
+    ExportLink.objects.create(storage=row, form=places.COMING[TASK], subject=6, key="e.json", digest=b"")
+    assert clashes(TASK, {1: "d.json", 2: "d.json"}) == {1: (TASK, 2)}
+    keys = {5: "a.json", 7: "a.json", 9: "b.json", 8: "b.json", 3: "3", 4: "c.json", 6: "e.json", 10: "e.json"}
+    assert clashes(TASK, keys) == {5: (TASK, 7), 9: (TASK, 8), 3: (ANNOTATION, 3), 10: (TASK, 6)}
+    assert clashes(ANNOTATION, {3: "3"}) == {}
+
+
+@database
+def test_the_links_of_other_targets_count_in_the_same_place_only(create, s3, s3_settings):
+    s3.create_bucket("elsewhere")
+    storage = ExportStorage.objects.get(pk=create("export/s3", s3_settings)["id"]).concrete()
+    near, far = (create("export/s3", s3_settings, bucket=bucket)["id"] for bucket in ("data", "elsewhere"))
+    for other in (near, far):
+        for subject in (1, 2):
+            ExportLink.objects.create(storage_id=other, form=ANNOTATION, subject=subject, key=f"{subject}-{other}", digest=b"")
+    keys = {1: f"1-{near}", 3: f"2-{near}", 4: f"2-{far}"}
+    assert places.holders(storage, ANNOTATION, keys) == {f"2-{near}": [(near, ANNOTATION, 2)]}, "the same subject is no stranger"
+    assert places.needed(storage, ANNOTATION, keys, gone=[]) == {1, 3}
+    assert places.needed(storage, ANNOTATION, keys, gone=[1]) == {3}, "what is gone is gone everywhere"
 
 
 @database

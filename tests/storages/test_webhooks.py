@@ -124,6 +124,7 @@ def test_a_target_tells_its_own_direction_and_total(receiver, server, project) -
     told = receiver.taken[f"export-{run.pk}"]
     assert told["storage"]["direction"] == "export" and told["run"]["counters"]["total"] == 9
     assert told["run"]["started_at"] is None and told["run"]["error"] == "away"
+    assert (told["run"]["kind"], told["run"]["snapshot"]) == ("sync", None)
     assert "vanished" not in told["run"]["counters"]
 
 

@@ -1,5 +1,7 @@
 """The client of one S3 bucket; knows no Django model and no settings."""
 
+import base64
+import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +23,7 @@ class S3Client(HTTPClient):
     capabilities = Capabilities(presign=True, ranges=True, subfolders=True, content_versions=True)
     service, credential = "S3", "access key, secret key and session token"
     settings = "bucket, region_name and s3_endpoint"
-    codes, host_field = s3.ERROR_CODES, "s3_endpoint"
+    codes, causes, no_object, host_field = s3.ERROR_CODES, s3.CAUSES, "NoSuchKey", "s3_endpoint"
     grants = {
         verb: f"{action} on arn:aws:s3:::{{container}}{'' if verb == 'list' else '/{root}*'}" for verb, action in ACTIONS.items()
     }
@@ -47,6 +49,11 @@ class S3Client(HTTPClient):
             return errors.ConfigInvalid(
                 f"{self.uri(key or self.root)} lives in region {region}; set region_name to it", field="region_name"
             )
+        code = self.code_of(headers, body)
+        if isinstance(error, errors.ConfigInvalid) and code.startswith("KMS.") and self._uses_kms:
+            error.field = "aws_sse_kms_key_id"
+        if code == "AccessDenied" and verb in ("write", "delete"):
+            error.args = (f"{error}; if it has that, a policy or a retention of the bucket forbids it",)
         return error
 
     def try_list(self, *, wanted: bool) -> str | None:
@@ -92,7 +99,9 @@ class S3Client(HTTPClient):
             query.pop("start-after", None)
 
     def write(self, key: str, data: bytes, content_type: str = "application/json") -> None:
-        headers = {"Content-Type": content_type} | s3.encryption(self.kms_key)
+        # a bucket with Object Lock takes nothing without a checksum: AmazonS3/latest/API/API_PutObject.html, Content-MD5
+        checksum = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+        headers = {"Content-Type": content_type, "Content-MD5": checksum} | s3.encryption(self.kms_key)
         self.answer("PUT", self.url(key), "write", key, headers=headers, body=data)
 
     def presign(self, key: str, ttl: int) -> str:

@@ -38,10 +38,27 @@ ERROR_CODES: dict[str, type[errors.StorageError]] = {
     "TooManyRequests": errors.Throttled,
     "ServiceUnavailable": errors.Throttled,
     "RequestTimeout": errors.TimedOut,
+    "InvalidRequest": errors.ConfigInvalid,
     "KMS.AccessDeniedException": errors.AccessDenied,
-    "KMS.DisabledException": errors.AccessDenied,
-    "KMS.InvalidStateException": errors.AccessDenied,
-    "KMS.NotFoundException": errors.AccessDenied,
+    "KMS.DisabledException": errors.ConfigInvalid,
+    "KMS.InvalidKeyUsageException": errors.ConfigInvalid,
+    "KMS.InvalidStateException": errors.ConfigInvalid,
+    "KMS.KMSInvalidStateException": errors.ConfigInvalid,
+    "KMS.NotFoundException": errors.ConfigInvalid,
+    "KMS.ThrottlingException": errors.Throttled,
+    # of compatible stores: docs.ceph.com/en/latest/radosgw/s3/ "Error entities"; minio/minio cmd/api-errors.go
+    "QuotaExceeded": errors.Full,
+    "XMinioAdminBucketQuotaExceeded": errors.Full,
+    "XMinioStorageFull": errors.Full,
+}
+# what no permission changes: https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
+CAUSES = {
+    "InvalidObjectState": "the object is archived; restore it",
+    "KMS.DisabledException": "the KMS key is disabled; enable it, or set another one",
+    "KMS.InvalidKeyUsageException": "the KMS key is not made for encryption; set a symmetric one",
+    "KMS.InvalidStateException": "the KMS key cannot be used, such as one that is to be deleted; set another one",
+    "KMS.KMSInvalidStateException": "the KMS key cannot be used, such as one that is to be deleted; set another one",
+    "KMS.NotFoundException": "there is no such KMS key in the bucket's region; set another one",
 }
 REGION = re.compile(r"[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}")  # eu-west-1, us-gov-east-1, cn-north-1
 

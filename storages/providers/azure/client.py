@@ -25,7 +25,7 @@ class AzureClient(HTTPClient):
     capabilities = Capabilities(presign=True, subfolders=True)
     service = "Azure Blob Storage"
     settings = "account_name, container and prefix"
-    codes = protocol.ERROR_CODES
+    codes, causes, no_object = protocol.ERROR_CODES, protocol.CAUSES, "BlobNotFound"
 
     def __init__(self, endpoint: str, account: str, container: str, root: str) -> None:
         self.endpoint, self.account, self.container, self.root = endpoint, account, container, root

@@ -45,15 +45,17 @@ ERROR_CODES: dict[str, type[errors.StorageError]] = {
     "ServerBusy": errors.Throttled,
     "OperationTimedOut": errors.Throttled,
 }
-HINTS = {  # what no role can change
+HINTS = {  # what may be at fault beside the permission
     "AuthorizationFailure": "usually the account's firewall: let this server's network in",
     "KeyBasedAuthenticationNotPermitted": "the account takes no keys: allow key access, or use a service principal",
-    "AccountIsDisabled": "the storage account is disabled",
-    "BlobImmutableDueToPolicy": "an immutability policy protects the blob",
-    "BlobArchived": "the blob is archived: rehydrate it",
-    "BlobBeingRehydrated": "the blob is still being rehydrated",
-    "SnapshotsPresent": "the blob has snapshots: delete them at Azure",
-    "LeaseIdMissing": "somebody holds a lease on the blob",
+}
+CAUSES = {  # what no role can change
+    "AccountIsDisabled": "the storage account is disabled; enable it",
+    "BlobImmutableDueToPolicy": "an immutability policy or a legal hold protects the blob; it can be changed when that has ended",
+    "BlobArchived": "the blob is archived; rehydrate it",
+    "BlobBeingRehydrated": "the blob is still being rehydrated; try again later",
+    "SnapshotsPresent": "the blob has snapshots; delete them at Azure",
+    "LeaseIdMissing": "somebody holds a lease on the blob; release or break it",
 }
 # "Authorize with Shared Key", Constructing the signature string, in this order
 SIGNED = (

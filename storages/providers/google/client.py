@@ -48,6 +48,11 @@ CODES: dict[str, type[errors.StorageError]] = {
     "internalError": errors.Unavailable,
     "requestTimeout": errors.TimedOut,
 }
+CAUSES = {  # what no role can change
+    "retentionPolicyNotMet": "a retention policy keeps the object; it can be changed when its time is over",
+    "objectUnderActiveHold": "a hold keeps the object; release it",
+    "accountDisabled": "the project's billing account is disabled; enable it",
+}
 PERMISSIONS = {verb: f"storage.objects.{verb}" for verb in ("list", "get", "create", "delete")}
 NEEDED = {"write": ("create", "delete"), "delete": ("delete",)}
 VIEWER, USER = "roles/storage.objectViewer", "roles/storage.objectUser"
@@ -68,7 +73,7 @@ class GCSClient(HTTPClient):
     scheme = "gs"
     capabilities = Capabilities(presign=True, ranges=True, subfolders=True, if_match=False)  # its etag is the generation
     service, settings = "Google Cloud Storage", "bucket and prefix"
-    codes = CODES
+    codes, causes = CODES, CAUSES
     grants = {
         "list": f"storage.objects.list ({VIEWER}) on gs://{{container}}",
         "read": f"storage.objects.get ({VIEWER}) on gs://{{container}}",
@@ -169,6 +174,9 @@ class GCSClient(HTTPClient):
 
     def try_delete(self) -> None:
         self._try_permissions("delete")
+
+    def require_container(self) -> None:
+        self._try_permissions("delete")  # needs no other permission than the deletion before it
 
     def _try_permissions(self, verb: str) -> None:
         """Asks what we may do instead of doing it: "Buckets: testIamPermissions" needs no permission and changes nothing."""

@@ -15,7 +15,8 @@ READ_TIMEOUT = 10  # seconds without a byte (protocols.md §5)
 ANSWER_LIMIT, ANSWER_TIME = 16 * 1024**2, 60  # bytes and seconds of the answers to what was sent at once
 # How an error reply begins, what kind it is, what to say instead of the usual sentence, the setting at fault.
 # https://redis.io/docs/latest/develop/reference/protocol-spec/ (simple errors: the first word is the code), …/reference/clients/
-# (max clients), …/reference/eviction/ (OOM), https://redis.io/docs/latest/commands/auth/ and …/select/
+# (max clients), …/reference/eviction/ (OOM),
+# …/operate/oss_and_stack/management/replication/ (READONLY, NOREPLICAS), https://redis.io/docs/latest/commands/auth/, …/select/
 REPLIES: tuple[tuple[str, type[errors.StorageError], str, str | None], ...] = (
     ("ERR AUTH <password> called without", errors.BadCredentials, "has no password; leave the field empty", "password"),
     ("ERR Client sent AUTH, but no password", errors.BadCredentials, "has no password; leave the field empty", "password"),
@@ -29,7 +30,8 @@ REPLIES: tuple[tuple[str, type[errors.StorageError], str, str | None], ...] = (
     ("MOVED", errors.ConfigInvalid, "is a cluster, which has no numbered databases", "host"),
     ("READONLY", errors.ConfigInvalid, "is a read-only replica; give the address of the primary", "host"),
     ("ERR max number of clients", errors.Throttled, "has as many clients as it takes; try again later", None),
-    ("OOM", errors.Throttled, "is out of memory; free some, or raise its maxmemory", None),
+    ("OOM", errors.Full, "is out of memory; free some, or raise its maxmemory", None),
+    ("NOREPLICAS", errors.Unavailable, "takes no writes because it has too few replicas", None),
     ("LOADING", errors.Unavailable, "is still loading its data; try again later", None),
     ("BUSY", errors.Unavailable, "is busy with a script; try again later", None),
     ("MASTERDOWN", errors.Unavailable, "is a replica that lost its primary", None),
