@@ -4,7 +4,7 @@ import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from django.db import transaction
 
@@ -17,6 +17,7 @@ from storages.errors import BadCredentials, StorageError
 from storages.outbox import Due
 from storages.runs import ExportIssue, ExportRun
 from storages.sync.push import Pusher
+from users.models import User
 
 log = logging.getLogger(__name__)
 TRIES_PER_RUN = 3  # times a run tries an object before it reports it; the outbox goes on trying
@@ -24,14 +25,23 @@ LEFT = "the object has another name now, and what lies under this one stays, sin
 AT_ONCE = 32 * 1024**2  # bytes of one claim, if all of its objects were as large as the largest one seen
 
 
+def begin_retry(storage: ExportStorage, user: User | None, trigger: str, subjects: Collection[int] = ()) -> ExportRun | None:
+    """A queued run over what failed before (or ``subjects`` of it), due from now on; None if one is queued or running."""
+    with transaction.atomic():
+        run = status.begin(storage, user=user, trigger=trigger, kind=ExportRun.Kind.RETRY)
+        if run is not None:
+            status.expect(run, outbox.record_failed(run, subjects))
+        return run
+
+
 def work(run: ExportRun, lease: str) -> None:
-    """Makes everything due, then delivers the outbox until none of it is left. Raises LeaseLost, StorageError."""
+    """Makes everything due (of a retry it is), then delivers until none of it is left. Raises LeaseLost, StorageError."""
     storage = run.storage.concrete()
     client = storage.client()
-    with transaction.atomic():
-        total = outbox.record_failed(run) if run.kind == ExportRun.Kind.RETRY else outbox.record_all(run)
-        status.expect(run, total)
-        status.advance(run, lease)  # last: a heartbeat must not have to wait for all of them
+    if run.kind == ExportRun.Kind.SYNC:
+        with transaction.atomic():
+            status.expect(run, outbox.record_all(run))
+            status.advance(run, lease)  # last: a heartbeat must not have to wait for all of them
     courier = Courier(storage, client, lease)
     with courier.pusher:
         while run.outbox.exists():

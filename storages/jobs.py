@@ -68,9 +68,11 @@ def start_snapshot(
     return run
 
 
-def start_export_retry(storage: ExportStorage, user: User | None = None, trigger: str = "api") -> ExportRun | None:
-    """Queues a run over the objects that could not be written; None if a run is queued or running already."""
-    run = status.begin(storage, user=user, trigger=trigger, kind=ExportRun.Kind.RETRY)
+def start_export_retry(
+    storage: ExportStorage, user: User | None = None, trigger: str = "api", *, subjects: Collection[int] = ()
+) -> ExportRun | None:
+    """Queues a run over the objects that could not be written, or those of ``subjects``; None if one is queued or running."""
+    run = exporting.begin_retry(storage, user, trigger, subjects)
     if run is not None:
         transaction.on_commit(lambda: enqueue("low", "storages.jobs.run_export", run.pk, run.job_id))
     return run

@@ -4,7 +4,7 @@ One row per (storage, form, subject), so at most one worker writes an object at 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -97,14 +97,15 @@ def record_all(run: ExportRun) -> int:
     return OutboxItem.objects.filter(run=run).count()
 
 
-def record_failed(run: ExportRun) -> int:
-    """Makes what failed before due at once, on behalf of ``run``; how many objects that is."""
-    return failed(run.storage_id).filter(claim="").update(run=run, due=timezone.now(), attempts=0)
+def record_failed(run: ExportRun, subjects: Collection[int] = ()) -> int:
+    """Makes what failed before (or ``subjects`` of it) due at once, on behalf of ``run``; how many objects that is."""
+    return failed(run.storage_id, subjects).filter(claim="").update(run=run, due=timezone.now(), attempts=0)
 
 
-def failed(storage_id: int) -> QuerySet[OutboxItem]:
-    """What could not be written at the last try."""
-    return OutboxItem.objects.filter(storage_id=storage_id, attempts__gt=0)
+def failed(storage_id: int, subjects: Collection[int] = ()) -> QuerySet[OutboxItem]:
+    """What could not be written at the last try; with ``subjects`` only those."""
+    rows = OutboxItem.objects.filter(storage_id=storage_id, attempts__gt=0)
+    return rows.filter(subject__in=subjects) if subjects else rows
 
 
 def withdraw(run: ExportRun) -> None:

@@ -78,3 +78,8 @@ def unscheduled(queue: str, job_ids: Collection[str]) -> set[str]:
         log.warning("the queue is away, its schedule cannot be looked at: %s", type(error).__name__)
         return set()
     return {job_id for job_id, score in zip(wanted, scores, strict=True) if score is None}
+
+
+def is_there() -> bool:
+    """Whether jobs can be handed to workers now. One round trip."""
+    return bool(unscheduled("low", ["any"]))

@@ -14,12 +14,12 @@ from storages.errors import StorageError
 from storages.plan import Kind, Plan, draw_up
 
 WHY = {
-    "regex": "the file name filter (regex_filter) does not match these names from their start; change it, or leave it empty",
-    "regex_timeout": "the file name filter (regex_filter) takes too long on these names (nested repeats?); simplify it",
+    "regex": "the File Name Filter (regex_filter) does not match these names from their start; change it, or leave it empty",
+    "regex_timeout": "the File Name Filter (regex_filter) takes too long on these names (nested repeats?); simplify it",
     "extension": 'files of this kind hold no tasks; to label the files themselves set the import method to "Files" '
     "(use_blob_urls=true), else leave them out with the file name filter",
     "folder_marker": "empty objects that stand for folders and hold nothing; there is nothing to change",
-    "sub_folder": "these lie below sub-folders; set recursive_scan=true to look into them",
+    "sub_folder": 'these lie below sub-folders; turn on "Scan all sub-folders" (recursive_scan=true) to look into them',
     "prefix": "these lie outside of the storage's prefix; correct the prefix if they are what you are looking for",
     "name": "the name is not valid Unicode text and cannot be stored; rename these objects",
     "own_export": "targets of this server wrote these; to import a snapshot, give a source the snapshot's folder as its prefix",

@@ -110,7 +110,7 @@ class RunShape(serializers.Serializer):
     type = serializers.CharField(help_text="the storage's backend")
     kind = serializers.ChoiceField(choices=ExportRun.Kind.choices, help_text="retry: only objects that had failed before")
     snapshot = SnapshotShape(allow_null=True, help_text="null: the run writes none")
-    trigger = serializers.CharField(help_text="what started it: api, create, command, demo or schedule; kind tells a retry")
+    trigger = serializers.CharField(help_text="what started it: api, page, create, command, demo or schedule; kind tells a retry")
     started_by = StartedBy(allow_null=True)
     state = serializers.ChoiceField(choices=[choice for choice in State.choices if choice[0] != State.INITIALIZED])
     queued_at = serializers.DateTimeField()

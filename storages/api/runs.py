@@ -23,14 +23,15 @@ from rest_framework.views import APIView
 from projects.access import key_of, visible_projects
 from projects.paging import read_page
 from projects.parameters import read_text
-from storages import jobs, outbox
+from storages import jobs
 from storages.api import run_shapes as shapes
+from storages.api import starting
 from storages.api.errors import to_validation_error
 from storages.api.views import IMPORT
 from storages.backends import BACKENDS
 from storages.base import ExportStorage, ImportStorage, Storage
-from storages.errors import StorageError, Throttled
-from storages.links import ImportLink, ObjectState
+from storages.errors import StorageError
+from storages.links import ImportLink
 from storages.status import runs_of
 
 PAGE_SIZE, MAX_PAGE_SIZE = 30, 100
@@ -172,16 +173,6 @@ class RunCancel(RunView):
         return Response(self.present(self.found(self.runs().filter(pk=row["id"]).first(), "Run")))
 
 
-def require_reachable(storage: Storage) -> None:
-    """Raises the 400 that names what is wrong with the connection."""
-    try:
-        storage.reach()
-    except Throttled:
-        pass  # the container is there, and the job has the patience that this check has not
-    except StorageError as error:
-        raise to_validation_error(error) from error
-
-
 class RunRetry(RunView):
     """Imports (or writes) the objects once more that failed and were not dealt with since, and no others.
 
@@ -203,19 +194,13 @@ class RunRetry(RunView):
         return Response(self.present(self.found(self.runs().first(), "Run")))
 
     def _start(self, storage: Storage) -> None:
-        if not failed_objects(storage):
+        if not starting.failed(storage).exists():
             message = "no object of this storage has failed; a sync goes on where one that was ended stopped"
             raise exceptions.ValidationError(message)
-        require_reachable(storage)
-        start = jobs.start_retry if self.direction == IMPORT else jobs.start_export_retry
-        start(storage, self.request.user, trigger="api")
-
-
-def failed_objects(storage: Storage) -> bool:
-    """Whether there is something that a retry could do."""
-    if isinstance(storage, ImportStorage):
-        return ObjectState.objects.filter(storage_id=storage.pk, state=ObjectState.Progress.FAILED).exists()
-    return outbox.failed(storage.pk).exists()
+        try:
+            starting.start_retry(storage, self.request.user)
+        except StorageError as error:
+            raise to_validation_error(error) from error
 
 
 class Flagged(RunView):

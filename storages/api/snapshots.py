@@ -8,11 +8,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from projects.access import visible_projects
-from storages import jobs
 from storages.api import run_shapes as shapes
-from storages.api.runs import TYPE, RunView, require_reachable
+from storages.api import starting
+from storages.api.errors import to_validation_error
+from storages.api.runs import TYPE, RunView
 from storages.api.views import EXPORT
 from storages.base import ExportStorage
+from storages.errors import StorageError
 from storages.snapshots.places import FORMATS, NAME
 
 STARTED = OpenApiResponse(shapes.RunShape, description="The run; ask for it at …/runs/{id}, and end it with …/runs/{id}/cancel")
@@ -61,6 +63,9 @@ class Snapshot(RunView):
         return Response(self.present(self.found(self.runs().first(), "Run")), status=status.HTTP_201_CREATED)
 
     def _start(self, storage: ExportStorage, *, format: str, name: str = "") -> None:  # noqa: A002 - the member of the request
-        require_reachable(storage)
-        if jobs.start_snapshot(storage, self.request.user, form=format, name=name) is None:
+        try:
+            run = starting.start_snapshot(storage, self.request.user, form=format, name=name)
+        except StorageError as error:
+            raise to_validation_error(error) from error
+        if run is None:
             raise Busy("a sync or a snapshot of this target is queued or under way; wait for its end or cancel it")

@@ -13,16 +13,15 @@ from rest_framework.views import APIView
 
 from projects.access import get_project, key_of, visible_projects
 from storages import jobs
-from storages.api import forms
+from storages.api import forms, starting
 from storages.api.diagnosis import Diagnosis, diagnose
 from storages.api.errors import to_validation_error
 from storages.api.preview import preview_files
 from storages.api.schema import OBJECTS, BackendSchema
 from storages.backends import BACKENDS
 from storages.base import Backend, ExportStorage, ImportStorage, Storage
-from storages.errors import StorageError, Throttled
+from storages.errors import StorageError
 from storages.serializers import StorageSerializer
-from storages.status import end_all, runs_of
 
 IMPORT, EXPORT = "import", "export"
 ONLY_NEW = OpenApiParameter("only_new", bool, description="Targets: leave out what was written since its last change")
@@ -112,9 +111,7 @@ class StorageDetail(BackendView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
-        storage = self.storage(pk)
-        end_all(runs_of(storage).objects.filter(storage_id=storage.pk), "the storage was deleted")
-        storage.delete()
+        starting.delete(self.storage(pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -144,18 +141,11 @@ class StorageSync(BackendView):
         storage = self.storage(pk)
         if not storage.synchronizable:
             return Response({"message": f"Storage {pk} is not synchronizable"}, status=status.HTTP_400_BAD_REQUEST)
-        if not (storage.run and storage.run.active):
-            try:
-                storage.reach()
-            except Throttled:
-                pass  # the container is there, and the job has the patience that this check has not
-            except StorageError as error:
-                jobs.record_failure(storage, request.user, error)
-                raise to_validation_error(error) from error
-            if self.direction == IMPORT:
-                jobs.start_import(storage, request.user)
-            else:
-                jobs.start_export(storage, request.user, only_new=forms.parse_flag(request.query_params, "only_new"))
+        only_new = self.direction == EXPORT and forms.parse_flag(request.query_params, "only_new")
+        try:
+            starting.start_sync(storage, request.user, only_new=only_new)
+        except StorageError as error:
+            raise to_validation_error(error) from error
         return Response(self.get_serializer(self.storage(pk)).data)
 
 

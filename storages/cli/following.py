@@ -13,7 +13,6 @@ from storages import importing, jobs, shards, status
 from storages.base import ExportStorage, Storage
 from storages.cli import printing
 from storages.cli.choice import name_of
-from storages.queueing import unscheduled
 from storages.runs import ACTIVE, ExportRun, ImportRun, Run, State
 from storages.snapshots import write as snapshots
 
@@ -26,11 +25,6 @@ LAST_BATCH = 30.0  # seconds that a stopped worker gets to leave
 
 class Interrupted(Exception):
     """Ctrl-C while a run was followed; the run goes on."""
-
-
-def queue_is_there() -> bool:
-    """Whether jobs can be handed to workers now."""
-    return bool(unscheduled("low", ["any"]))
 
 
 def queued(storage: Storage, *, retry: bool = False, snapshot: Mapping[str, str] | None = None) -> Run | None:

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from projects.models import Project
 from storages.base import ExportStorage
-from storages.deliver import NEVER
+from storages.keys import NEVER
 from storages.links import ExportLink, Form, OutboxItem
 from storages.pages.words import title_of
 from storages.runs import ExportIssue

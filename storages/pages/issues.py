@@ -13,12 +13,11 @@ from django.urls import path, reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import push_url
-from rest_framework.exceptions import APIException
 
 from projects.models import Project
-from storages import importing, jobs, outbox
-from storages.api.runs import require_reachable
+from storages.api import starting
 from storages.base import ImportStorage, Storage
+from storages.errors import StorageError
 from storages.pages.access import find_storage, page
 from storages.pages.run_facts import PLACE, facts_of, find_run, frame, read_page
 from storages.runs import Run
@@ -55,16 +54,10 @@ def _issues(storage: Storage, run: int) -> QuerySet:
     return runs_of(storage)._meta.get_field("issues").related_model.objects.filter(run_id=run)
 
 
-def failed_of(storage: Storage) -> QuerySet:
-    """What a retry of the storage would try again."""
-    return importing.failed(storage.pk) if isinstance(storage, ImportStorage) else outbox.failed(storage.pk)
-
-
 def _still_failed(storage: Storage, keys: Collection[str]) -> set[str]:
-    """Those of ``keys`` that can be chosen for a retry: a target does not know by key what it has to write."""
-    if not isinstance(storage, ImportStorage):
-        return set()
-    return set(importing.failed(storage.pk, set(keys)).values_list("key", flat=True))
+    """Those of ``keys`` that a retry would try again."""
+    name = "key" if isinstance(storage, ImportStorage) else "subject"
+    return {str(key) for key in starting.failed(storage, keys).values_list(name, flat=True)}
 
 
 @require_safe
@@ -127,9 +120,11 @@ def _start(request: HttpRequest, storage: Storage) -> Run | None:
     if problem:
         messages.warning(request, problem)
         return storage.run
-    options = {"keys": keys} if keys else {}
-    start = jobs.start_retry if isinstance(storage, ImportStorage) else jobs.start_export_retry
-    run = start(storage, request.user, trigger="page", **options)
+    try:
+        run = starting.start_retry(storage, request.user, "page", keys=keys or ())
+    except StorageError as error:
+        messages.warning(request, f"The storage cannot be reached. {error}")
+        return storage.run
     if run is None:
         messages.warning(request, "A sync was started meanwhile. Try again when it has ended.")
         return storage.run
@@ -145,17 +140,9 @@ def _problem(storage: Storage, keys: list[str] | None) -> str:
         return "A sync is queued or running. Try again when it has ended."
     if keys is not None and not keys:
         return "Nothing was selected. Tick the objects to try again, or retry all."
-    if not (_still_failed(storage, keys) if keys else failed_of(storage).exists()):
+    if not starting.failed(storage, keys or ()).exists():
         return "Nothing is left to try again: no object counts as failed any more."
-    try:
-        require_reachable(storage)
-    except APIException as error:
-        return f"The storage cannot be reached. {_text(error.detail)}"
     return ""
-
-
-def _text(detail: Any) -> str:
-    return " ".join(str(text) for texts in detail.values() for text in texts) if isinstance(detail, dict) else str(detail)
 
 
 urlpatterns = [

@@ -11,6 +11,7 @@ from django_htmx.http import trigger_client_event
 
 from projects.models import Project
 from storages import jobs
+from storages.api import starting
 from storages.pages import issues
 from storages.pages.access import page
 from storages.pages.run_facts import PLACE, counters_of, facts_of, find_run, frame, read_page, rows_of
@@ -71,7 +72,7 @@ def cancel(request: HttpRequest, project: Project, side: str, type: str, pk: int
 
 def _run_context(context: dict[str, Any], run: int) -> dict[str, Any]:
     facts = facts_of(find_run(context["storage"], run))
-    failed = 0 if facts["active"] else issues.failed_of(context["storage"]).count()
+    failed = 0 if facts["active"] else starting.failed(context["storage"]).count()
     return context | {"run": facts, "counters": counters_of(context["storage"], facts), "failed_now": failed}
 
 

@@ -75,7 +75,7 @@ def cancel(request: HttpRequest, storage: Storage) -> Said:
 
 def queued(text: str) -> Said:
     """``text``, and a warning with it if the queue cannot hand the work to anybody now."""
-    return (messages.SUCCESS, text) if queueing.unscheduled("low", ["any"]) else (messages.WARNING, f"{text} {AWAY}")
+    return (messages.SUCCESS, text) if queueing.is_there() else (messages.WARNING, f"{text} {AWAY}")
 
 
 urlpatterns = [

@@ -10,7 +10,6 @@ from django.views.decorators.http import require_http_methods
 
 from config.crypto import DecryptionFailed
 from projects.models import Project
-from storages import jobs
 from storages.api import starting
 from storages.api.snapshots import SnapshotRequest
 from storages.base import Storage
@@ -49,8 +48,7 @@ def _begin_snapshot(request: HttpRequest, project: Project, type: str, pk: int, 
         storage = find_storage(project, TARGET, type, pk)
         if not storage.synchronizable:
             return messages.ERROR, OFF
-        starting.reach(storage)
-        run = jobs.start_snapshot(storage, request.user, "page", form=format, name=name)
+        run = starting.start_snapshot(storage, request.user, "page", form=format, name=name)
     except DecryptionFailed:
         return messages.ERROR, UNREADABLE
     except StorageError as error:

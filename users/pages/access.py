@@ -23,4 +23,5 @@ def member_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResp
             raise PermissionDenied(IsMember.message)
         return view(request, *args, **kwargs)
 
+    vars(checked)["for_members"] = True  # tells a page from a route of the API
     return checked

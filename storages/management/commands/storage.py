@@ -9,15 +9,15 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from storages import jobs, status
+from storages import jobs, queueing, status
+from storages.api import starting
 from storages.api.diagnosis import diagnose
 from storages.api.plan import plan
 from storages.api.run_shapes import columns
 from storages.base import Storage
 from storages.cli import choice, following, printing
 from storages.cli.failures import FAILED, in_one_line
-from storages.errors import StorageError, Throttled
-from storages.links import ObjectState
+from storages.errors import StorageError
 from storages.runs import Run, State
 from storages.snapshots.places import FORMATS
 
@@ -96,10 +96,10 @@ class Command(BaseCommand):
         """Begins a run, or joins the one under way, and stays with it to its end."""
         if not one.synchronizable:
             raise CommandError(f"{choice.name_of(one)} is not synchronizable; set synchronizable=true", returncode=FAILED)
-        if not here and not following.queue_is_there():
+        if not here and not queueing.is_there():
             message = "the queue (REDIS_URL) cannot be reached, so no worker can be called; start it, or do the work --here"
             raise CommandError(message, returncode=FAILED)
-        if retry and not ObjectState.objects.filter(storage_id=one.pk, state=ObjectState.Progress.FAILED).exists():
+        if retry and not starting.failed(one).exists():
             raise CommandError(f"no object of {choice.name_of(one)} has failed; there is nothing to retry", returncode=FAILED)
         if not (one.run and one.run.active):
             self.reach(one)
@@ -122,9 +122,7 @@ class Command(BaseCommand):
     def reach(self, one: Storage) -> None:
         """The quick check of the API; what it finds is a failed run there, too."""
         try:
-            one.reach()
-        except Throttled:
-            pass  # the container is there
+            starting.reach(one)
         except StorageError as error:
             run = jobs.record_failure(one, None, error, trigger=following.TRIGGER)
             if run is not None and self.json:

@@ -38,9 +38,15 @@ def check(entry: Entry, storage: Storage, shown: list[str]) -> dict[str, Any]:
     report = diagnose(storage, settings.HOST or f"{request.scheme}://{request.get_host()}")
     failed = next((probe for probe in report["probes"] if probe["ok"] is False), None)
     report["prefix"] = getattr(storage, "prefix", "") or ""
-    if failed and failed["field"]:
-        entry.blame({failed["field"]: [failed["message"]]}, shown)
+    if failed and (field := failed["field"] or _missing(entry, failed["code"], shown)):
+        entry.blame({field: [failed["message"]]}, shown)
     return report
+
+
+def _missing(entry: Entry, code: str, shown: list[str]) -> str:
+    """The setting on this page that names the place, if the place is not there and one setting alone names it."""
+    names = [name for name in entry.backend.location if name in shown and name not in entry.model.secret_bound]
+    return names[0] if code == "not_found" and len(names) == 1 else ""
 
 
 def report_words(report: dict[str, Any] | None) -> dict[str, Any] | None:

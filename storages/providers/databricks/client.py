@@ -183,7 +183,10 @@ class DatabricksClient(HTTPClient):
         if code == "required scopes":
             message = "the token may not be used for files; give it the scope files or all-apis"
             return errors.ConfigInvalid(message, field=self._identity.field)
-        return super().failure(status, headers, body, verb, key)
+        error = super().failure(status, headers, body, verb, key)
+        if isinstance(error, errors.BadCredentials):
+            error.field = self._identity.field
+        return error
 
     def misplaced(self, status: int) -> errors.ConfigInvalid:
         """The error for answers that no workspace gives."""

@@ -1,9 +1,10 @@
 """The issues of a run: read, filtered, as CSV, and tried again."""
 
 import re
+from datetime import timedelta
 
-import django_rq
 import pytest
+from django.utils import timezone
 
 from storages import status
 from storages.base import ExportStorage, ImportStorage
@@ -109,19 +110,22 @@ def test_a_retry_that_cannot_be_says_why_and_starts_nothing(browser, s3, broken,
     assert ImportRun.objects.count() == runs
 
 
-def test_a_target_retries_everything_and_offers_no_selection(browser, api, s3, s3_settings, create, work, project):
+@pytest.mark.parametrize(("sent", "written"), [({"which": "all"}, 2), ({"which": "selected"}, 1)], ids=["all", "selected"])
+def test_a_target_writes_again_what_failed(browser, api, s3, s3_settings, create, work, project, sent, written):
     s3.create_bucket("data")
     pk = create("export/s3", s3_settings)["id"]
     work()
     task = api.post("/api/tasks/", {"project": project.pk, "data": {"image": "x"}}).json()["id"]
-    api.post(f"/api/tasks/{task}/annotations/", {"result": []})
+    first, second = (str(api.post(f"/api/tasks/{task}/annotations/", {"result": []}).json()["id"]) for _ in range(2))
     target = ExportStorage.objects.get(pk=pk)
-    target.outbox.update(attempts=3)
-    run = ended(target, [("1", "unavailable")], failed=1, state=State.COMPLETED_WITH_ERRORS)
+    later = timezone.now() + timedelta(hours=1)  # only a retry brings them forward
+    target.outbox.update(attempts=3, due=later)
+    run = ended(target, [(first, "unavailable"), (second, "unavailable")], failed=2, state=State.COMPLETED_WITH_ERRORS)
     path = f"/projects/{project.pk}/settings/storage/target/s3/{pk}"
     page = text(browser.get(f"{path}/runs/{run.pk}"))
-    assert "Objects written" in page and 'type="checkbox"' not in page and "Retry all that failed (1)" in page
-    django_rq.get_queue("default").empty()  # the ordinary delivery, which would be faster
-    browser.post(f"{path}/retry", {"which": "all"})
+    assert "Objects written" in page and page.count('type="checkbox"') == 2 and "Retry all that failed (2)" in page
+    browser.post(f"{path}/retry", sent | {"key": [second, "no number"]})
     work()
-    assert ExportRun.objects.filter(kind="retry", state=State.COMPLETED, created=1).count() == 1
+    retry = ExportRun.objects.get(kind="retry")
+    assert (retry.state, retry.created, retry.total, retry.trigger) == (State.COMPLETED, written, written, "page")
+    assert set(target.outbox.values_list("subject", flat=True)) == ({int(first)} if written == 1 else set())

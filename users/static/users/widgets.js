@@ -37,7 +37,11 @@
   document.addEventListener("click", (event) => {
     for (const menu of menus()) if (!menu.contains(event.target)) menu.open = false;
   });
-  on("click", ".menu-items a, .menu-items button", (item) => { item.closest("details").open = false; });
+  on("click", ".menu-items a, .menu-items button", (item) => {
+    const menu = item.closest("details");
+    menu.open = false;
+    if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+  });
   document.addEventListener("keydown", (event) => {
     const menu = event.target instanceof Element && event.target.closest("details.menu[open]");
     if (!menu) return;

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('projects', '0002_initial'),
-        ('storages', '0005_export'),
+        ('storages', '0006_export_keys'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
