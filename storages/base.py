@@ -154,6 +154,9 @@ class ExportStorage(Storage):
         blank=True,
         help_text="Key below the prefix, e.g. {date}/{storage_filename}-{annotation_id}.json; empty: Label Studio's names",
     )
+    # after failures of all of its objects: how many times in a row, and until when nobody tries again (see outbox)
+    rests = models.PositiveSmallIntegerField(default=0, editable=False)
+    resting_until = models.DateTimeField(null=True, default=None, editable=False)
     objects = StorageQuerySet.as_manager()
 
     def verbs(self) -> set[str]:

@@ -3,13 +3,19 @@
 from django.db import transaction
 from django.db.models import QuerySet
 
+from storages import outbox, traces
 from storages.base import ExportStorage
+from storages.fields import secret_names
 
 UNUSED = {"synchronizable": False, "sync_schedule": "", "next_sync": None, "run": None}
 
 
 def begin(targets: QuerySet[ExportStorage]) -> list[int]:
     """Deletes the targets of a project that is being deleted; returns those that have objects to delete first."""
+    for target in targets.defer(*secret_names(ExportStorage)).select_related("project").order_by("id"):
+        traces.keep(target)
+    for pk in targets.filter(can_delete_objects=True).values_list("id", flat=True):
+        outbox.record_written(pk)  # also what it wrote in a form that it has no more
     staying = targets.filter(can_delete_objects=True, outbox__isnull=False).distinct()
     kept = list(staying.values_list("id", "project_id"))
     for pk, project_id in kept:

@@ -9,39 +9,45 @@ from storages.base import ExportStorage
 from storages.errors import StorageError
 from storages.keys import Written
 from storages.links import Form
-from storages.names import form_of
+from storages.names import form_of, template_of
 from storages.outbox import Due
 from storages.places import Collision, Holder
 from storages.sync.push import Pusher, Write, digest, encode
+from tasks.models import Annotation
 from tasks.payloads import annotation_payloads, task_payloads
 
 
 @dataclass
 class Delivery:
-    """What became of claimed rows. The ``failed`` ones are still claimed, the others are settled."""
+    """What became of claimed rows."""
 
     written: list[Due] = field(default_factory=list)
     unchanged: list[Due] = field(default_factory=list)
     failed: list[tuple[Due, StorageError]] = field(default_factory=list)
     left: list[tuple[Due, str]] = field(default_factory=list)  # keys of written ones where their objects lay before, and still do
     size: int = 0  # bytes of the largest body
+    bytes: int = 0  # of all bodies that were written
 
 
 def deliver_chunk(storage: ExportStorage, pusher: Pusher, items: Sequence[Due], only_new: bool = False) -> Delivery:
-    """Brings the objects of claimed rows up to date; with ``only_new`` objects that hold the same already are left alone."""
+    """Brings the objects of claimed rows up to date; with ``only_new`` objects that hold the same already are left alone.
+
+    All rows are still claimed. Raises Moved if the target's settings were changed meanwhile, StorageError.
+    """
     found = Delivery()
     for form in Form:
         if mine := {item.subject: item for item in items if item.form == form}:
             _deliver(storage, pusher, form, mine, only_new, found)
-    outbox.settle([*found.written, *found.unchanged])
     return found
 
 
 def _deliver(storage: ExportStorage, pusher: Pusher, form: Form, items: dict[int, Due], only_new: bool, found: Delivery) -> None:
     payloads, links = _payloads(form, items), keys.known(storage, form, items)
-    # what was written in another form than the present one is left as it is
-    names = origins.names(storage, payloads) if form is form_of(storage) else {}
-    wanted = {subject: pusher.client.root + name for subject, name in names.items()}
+    if form is form_of(storage):
+        wanted = _wanted(storage, pusher, payloads, links)
+    else:  # what was written in this form is left as it is
+        wanted = {}
+        outbox.upsert(sorted((storage.pk, form_of(storage).value, subject) for subject in _in_other_form(form, payloads)))
     items = _finish_moves(storage, pusher, form, items, wanted, links, found)
     wanted = {subject: key for subject, key in wanted.items() if subject in items}
     clashes = keys.reserve(storage, form, wanted, links)
@@ -54,15 +60,44 @@ def _deliver(storage: ExportStorage, pusher: Pusher, form: Form, items: dict[int
             found.unchanged.append(item)
         else:
             writes.append(write)
+    _push(storage, pusher, form, writes, links, items, found)
+
+
+def _push(
+    storage: ExportStorage,
+    pusher: Pusher,
+    form: Form,
+    writes: Sequence[Write],
+    links: dict[int, Written],
+    items: dict[int, Due],
+    found: Delivery,
+) -> None:
     done = []
     for write, error in pusher.push(_spare(storage, form, writes)):
         if error is None:
             done.append(write)
             found.written.append(items[write.subject])
+            found.bytes += len(write.body or b"")
             found.size = max(found.size, len(write.body or b""))
         else:
             found.failed.append((items[write.subject], error))
     _relink(storage, form, done, links, items, found)
+
+
+def _wanted(storage: ExportStorage, pusher: Pusher, payloads: dict, links: dict[int, Written]) -> dict[int, str]:
+    """The full key of each subject. What it was made from may be gone meanwhile; its name stays what it was."""
+    names = origins.names(storage, payloads)
+    wanted = {subject: pusher.client.root + name for subject, name in names.items()}
+    if "storage_filename" in template_of(storage).fields:
+        wanted |= {s: links[s].key for s in wanted if s in links and links[s].settled and not links[s].coming}
+    return wanted
+
+
+def _in_other_form(form: Form, subjects: Iterable[int]) -> set[int]:
+    """The subjects of the present form that are meant by those of a former one."""
+    if form is Form.TASK:
+        return set(Annotation.objects.filter(task_id__in=list(subjects)).values_list("id", flat=True))
+    return set(Annotation.objects.filter(id__in=list(subjects)).values_list("task_id", flat=True))
 
 
 def _finish_moves(

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from config.crypto import DecryptionFailed
-from storages import places
+from storages import places, traces
 from storages.base import ExportStorage
 from storages.errors import StorageError
 from storages.links import ExportLink, Form, OutboxItem, key_digest
@@ -24,12 +24,20 @@ NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 Row = tuple[int, str, int, str, bytes, bytes, datetime]
 
 
+class Moved(Exception):
+    """The settings of the target were changed meanwhile: what was planned is to be planned anew."""
+
+
 class Written(NamedTuple):
-    """What an object was written as; ``coming``: the key that it was to move to when its worker died, "" if none."""
+    """What an object was written as; ``coming``: the key that it was to move to when its worker died, "" if none.
+
+    ``settled``: under the names that the target's settings make now.
+    """
 
     key: str
     digest: bytes
     coming: str = ""
+    settled: bool = True
 
 
 def known(storage: ExportStorage, form: Form, subjects: Iterable[int]) -> dict[int, Written]:
@@ -37,9 +45,9 @@ def known(storage: ExportStorage, form: Form, subjects: Iterable[int]) -> dict[i
     rows = ExportLink.objects.filter(storage=storage, form__in=[form.value, COMING[form]], subject__in=list(subjects))
     found: dict[int, Written] = {}
     coming: dict[int, str] = {}
-    for kind, subject, key, digest in rows.values_list("form", "subject", "key", "digest"):
+    for kind, subject, key, digest, at in rows.values_list("form", "subject", "key", "digest", "exported_at"):
         if kind == form:
-            found[subject] = Written(key, bytes(digest))
+            found[subject] = Written(key, bytes(digest), settled=at > NEVER)
         else:
             coming[subject] = key
     return {subject: link._replace(coming=coming.get(subject, "")) for subject, link in found.items()}
@@ -49,10 +57,12 @@ def reserve(storage: ExportStorage, form: Form, keys: Mapping[int, str], links: 
     """Notes that ``keys`` (subject → full key) are to be written; answers those that are somebody else's.
 
     Of two workers that want the same key at once, one gets it. No source takes the objects for somebody else's meanwhile.
+    Raises Moved.
     """
     if not keys:
         return {}
     with transaction.atomic():
+        _hold(storage)
         places.one_at_a_time(storage.client().place)
         held = places.holders(storage, form, keys)
         _bury(storage, form, keys, held)
@@ -61,6 +71,13 @@ def reserve(storage: ExportStorage, form: Form, keys: Mapping[int, str], links: 
         kinds = {s: COMING[form] if s in links and links[s].key != key else form.value for s, key in free.items()}
         _upsert([(storage.pk, kinds[s], s, key, key_digest(key), b"", NEVER) for s, key in free.items()], "DO NOTHING")
     return clashes
+
+
+def _hold(storage: ExportStorage) -> None:
+    """Until the transaction ends, the target's settings stay as ``storage`` knows them. Raises Moved if they are others."""
+    row = ExportStorage.objects.select_for_update(no_key=True).filter(pk=storage.pk, revision=storage.revision)
+    if not row.values_list("pk").first():
+        raise Moved
 
 
 def _bury(storage: ExportStorage, form: Form, keys: Mapping[int, str], held: dict[str, list[Holder]]) -> None:
@@ -85,10 +102,11 @@ def _is_dead(holder: Holder) -> bool:
 
 
 def confirm(storage: ExportStorage, form: Form, written: Mapping[int, Written], left: Collection[str]) -> None:
-    """Notes what was written, by subject, and the keys where something of ours was ``left`` behind."""
+    """Notes what was written, by subject, and the keys where something of ours was ``left`` behind. Raises Moved."""
     now = timezone.now()
     rows = [(storage.pk, form.value, s, one.key, key_digest(one.key), one.digest, now) for s, one in sorted(written.items())]
     with transaction.atomic():
+        _hold(storage)
         _upsert([(storage.pk, LEFT, _number(key), key, key_digest(key), b"", NEVER) for key in left], "DO NOTHING")
         _upsert(
             rows,
@@ -112,6 +130,7 @@ def settings_changed(before: ExportStorage, after: ExportStorage) -> None:
     """
     links, places_ = ExportLink.objects.filter(storage_id=after.pk), {_place(before), _place(after)}
     if len(places_ - {None}) == 2:
+        traces.keep(before)
         links.delete()
     elif any(getattr(before, name) != getattr(after, name) for name in _named_by(after)):
         links.exclude(form=LEFT).update(exported_at=NEVER)

@@ -104,6 +104,15 @@ class ExportLink(models.Model):
         super().save(*args, **kwargs)
 
 
+class ExportTrace(models.Model):
+    """All that is left of a link whose target is gone or writes elsewhere now; see traces. No foreign keys: it outlives all."""
+
+    pk = models.CompositePrimaryKey("organization_id", "place", "key_digest")
+    organization_id = models.BigIntegerField()
+    place = models.BinaryField(max_length=16, help_text="digest of the place that the object was written to")
+    key_digest = models.BinaryField(max_length=16)
+
+
 class OutboxItem(models.Model):
     """A subject whose object in the target may be out of date. Written in the transaction of the change itself,
 

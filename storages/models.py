@@ -3,7 +3,7 @@
 from storages.backends import BACKENDS
 from storages.base import ExportStorage, ImportStorage
 from storages.drafts import StorageDraft
-from storages.links import ExportLink, ImportLink, ObjectState, OutboxItem
+from storages.links import ExportLink, ExportTrace, ImportLink, ObjectState, OutboxItem
 from storages.runs import ExportIssue, ExportRun, ImportIssue, ImportRun
 from storages.shards import ParkedObject, Seen, Shard
 
@@ -13,6 +13,7 @@ __all__ = [
     "ExportLink",
     "ExportRun",
     "ExportStorage",
+    "ExportTrace",
     "ImportIssue",
     "ImportLink",
     "ImportRun",

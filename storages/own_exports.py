@@ -1,14 +1,13 @@
 """Objects that targets of this server wrote where a source looks: its sync must not take them for new tasks.
 
-Knows keys and links; opens no object and sends no request.
+Knows keys, links and traces; opens no object and sends no request.
 """
 
 from collections.abc import Iterable
 from functools import cached_property
 
-from django.db.models import Q
-
 from config.crypto import DecryptionFailed
+from storages import traces
 from storages.base import ExportStorage, ImportStorage
 from storages.client import Client
 from storages.errors import StorageError
@@ -18,27 +17,37 @@ from storages.snapshots.places import is_hidden
 
 
 class OwnExports:
-    """The exports that lie in the place of one source. One query per call, and only if a target shares that place."""
+    """The exports that lie in the place of one source. At most two queries per call, none if no target ever shared that place."""
 
     def __init__(self, storage: ImportStorage, client: Client) -> None:
         self.storage, self.client = storage, client
 
     def among(self, keys: Iterable[str]) -> set[str]:
-        """Those of ``keys`` that were exported: shards and manifests by their name, other objects by their links."""
-        asked = list(keys)
+        """Those of ``keys`` that were exported: shards and manifests by their name, other objects by their links and traces."""
+        asked = set(keys)
         found = {key for key in asked if is_hidden(key, self.client.root)}
-        if self._targets and (rest := [key for key in asked if key not in found]):
+        if self._targets and (rest := asked - found):
             links = ExportLink.objects.filter(storage_id__in=self._targets, key_digest__in=[key_digest(key) for key in rest])
             found.update(links.values_list("key", flat=True))
+        # the links may have become traces since this sync began
+        if (self._targets or self._traced) and (rest := asked - found):
+            found |= traces.among(self._organization, self.client.place, rest)
         return found
+
+    @property
+    def _organization(self) -> int:
+        return self.storage.project.organization_id
+
+    @cached_property
+    def _traced(self) -> bool:
+        return traces.any_in(self._organization, self.client.place)
 
     @cached_property
     def _targets(self) -> list[int]:
-        """Targets of the source's organization in the same place; also those whose project was deleted."""
-        wanted = Q(project__organization=self.storage.project.organization_id) | Q(project=None)
-        rows = ExportStorage.objects.filter(wanted).defer(*secret_names(ExportStorage)).select_related("project")
+        """Targets of the source's organization in the same place; when a project goes, its targets leave traces."""
+        rows = ExportStorage.objects.filter(project__organization=self._organization).select_related("project")
         here = self.client.place
-        return [row.pk for row in rows.order_by("id") if _place(row) == here]
+        return [row.pk for row in rows.defer(*secret_names(ExportStorage)).order_by("id") if _place(row) == here]
 
 
 def _place(target: ExportStorage) -> str | None:

@@ -158,7 +158,7 @@ class TargetSerializer(StorageSerializer):
     """Of targets: what their objects are called and hold, and that no other target's are called alike."""
 
     class Meta:
-        exclude = (*StorageSerializer.Meta.exclude, "former_project")
+        exclude = (*StorageSerializer.Meta.exclude, "former_project", "rests", "resting_until")
 
     def validate(self, attributes: dict[str, Any]) -> dict[str, Any]:
         try:

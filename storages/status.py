@@ -18,6 +18,7 @@ from users.models import User
 
 DEAD_AFTER = env_int("SYNC_LEASE_SECONDS", 30, minimum=1)  # without a sign of life a worker counts as dead
 HEARTBEAT = min(5.0, DEAD_AFTER / 4)  # seconds between signs of life (behaviour.md §1.8: progress at least every 5 s)
+UNBEGUN = timedelta(hours=1)  # how long a sync is queued again that never got to note what there is to do
 TRACEBACK_LINES = 100
 NOTICES = ("changed", "vanished", "left_behind")  # codes of issues that are no failures
 _UNSEEN = "no reader takes a folder with no manifest for a snapshot; start another one"
@@ -101,6 +102,11 @@ def advance(run: Run, lease: str = "", **counters: int) -> None:
     _guarded(_owned(run, lease).update(heartbeat=timezone.now(), **changes))
 
 
+def note(run: Run, lease: str, **columns: Any) -> None:
+    """Sets columns of a run that is being worked on. Raises LeaseLost."""
+    _guarded(_owned(run, lease).update(heartbeat=timezone.now(), **columns))
+
+
 def expect(run: Run, total: int) -> None:
     """How much the run has to do."""
     type(run).objects.filter(pk=run.pk).update(total=total)
@@ -154,17 +160,23 @@ def end_all(runs: Any, message: str) -> None:
 
 
 def reap(runs: Any) -> int:
-    """Declares runs whose only worker died failed; how many. Imports are not among them: others take over their shards."""
+    """Declares runs whose only worker died failed, or queues them again; how many. Imports go on with other workers."""
     if runs.model is not ExportRun:
         return 0
-    dead = timezone.now() - timedelta(seconds=DEAD_AFTER)
-    lost = runs.filter(state=State.IN_PROGRESS, heartbeat__lt=dead)
-    return sum(
+    lost = runs.filter(state=State.IN_PROGRESS, heartbeat__lt=timezone.now() - timedelta(seconds=DEAD_AFTER))
+    again = sum(map(_queue_again, lost.filter(kind=ExportRun.Kind.SYNC, total=None, queued_at__gt=timezone.now() - UNBEGUN)))
+    return again + sum(
         lost.filter(kind=kind).update(
             **_end(State.FAILED, error_code="worker_lost", error=f"the worker of this {kind} died; {left}")
         )
         for kind, left in LOST.items()
     )
+
+
+def _queue_again(run: Run) -> int:
+    """Of a sync whose worker died before all there is to do was noted: another one goes on where it stood."""
+    rows = _owned(run, run.lease).filter(heartbeat=run.heartbeat)
+    return rows.update(state=State.QUEUED, lease="", job_id=str(uuid.uuid4()))
 
 
 def _owned(run: Run, lease: str) -> Any:

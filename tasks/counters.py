@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from django.db import transaction
 from django.db.models import Case, Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from projects.models import Project
 from tasks.models import Annotation, Prediction, Task
@@ -53,8 +54,10 @@ def _count(rows: QuerySet) -> Coalesce:
 
 
 def _refresh(tasks: QuerySet[Task]) -> None:
+    """Counters are part of what a task says of itself, so it counts as changed."""
     every = Annotation.objects.all()
     tasks.update(
+        updated_at=timezone.now(),
         total_annotations=_count(every.filter(was_cancelled=False)),
         cancelled_annotations=_count(every.filter(was_cancelled=True)),
         total_predictions=_count(Prediction.objects.all()),
@@ -121,6 +124,6 @@ def set_overlap(project_id: int) -> None:
             labeled = Case(
                 When(total_annotations__gte=overlap - F("cancelled_annotations"), then=Value(True)), default=Value(False)
             )
-            tasks.update(overlap=overlap, is_labeled=labeled)
+            tasks.update(overlap=overlap, is_labeled=labeled, updated_at=timezone.now())
             after = totals(tasks)
             shift(project_id, {column: after[column] - before[column] for column in SUMS}, ground_truth=False)

@@ -15,18 +15,21 @@ from tasks.bulk import insert_rows, reserve_ids
 from tasks.deletion import delete_project, delete_tasks
 from tasks.drafts import AnnotationDraft, PredictionDraft, TaskDraft
 from tasks.models import Annotation, Prediction, Task
+from tasks.restoring import RestoredAnnotation, RestoredPrediction, RestoredTask
 
 __all__ = ["AnnotationDraft", "PredictionDraft", "TaskDraft", "create_tasks", "delete_project", "delete_tasks"]
 
 TASK_COLUMNS = (
-    "id project_id inner_id data meta created_at updated_at overlap allow_skip is_labeled"
+    "id project_id inner_id data meta created_at updated_at updated_by_id overlap allow_skip is_labeled"
     " total_annotations cancelled_annotations total_predictions"
 ).split()
 ANNOTATION_COLUMNS = (
     "id task_id project_id result completed_by_id was_cancelled ground_truth created_at updated_at"
-    " updated_by_id draft_created_at lead_time import_id last_action bulk_created unique_id parent_prediction parent_annotation"
+    " updated_by_id last_created_by_id draft_created_at lead_time import_id last_action bulk_created unique_id"
+    " parent_prediction parent_annotation"
 ).split()
-PREDICTION_COLUMNS = "task_id project_id result score model_version mislabeling created_at updated_at".split()
+PREDICTION_COLUMNS = "task_id project_id result score model_version cluster neighbors mislabeling created_at updated_at".split()
+AT_ONCE = 5000  # unique ids asked for in one query
 
 
 class Overtaken(Exception):
@@ -118,30 +121,53 @@ def _count_in(project_id: int, drafts: Sequence[TaskDraft], overlap: int) -> Non
 def _task_rows(
     project_id: int, drafts: Sequence[TaskDraft], ids: Sequence[int], inner_id: int, overlap: int, now: datetime
 ) -> Iterator[tuple]:
+    new = RestoredTask({}, {})
     for inner_id, (task_id, draft) in enumerate(zip(ids, drafts, strict=True), inner_id):  # noqa: B020
         data = draft.data_text or dump(draft.data)
-        meta = dump(draft.meta) if draft.meta else "{}"
+        old = draft if isinstance(draft, RestoredTask) else new
+        meta = dump(draft.meta) if draft.meta else None if old.meta is None else "{}"
         total, skipped = len(draft.annotations), 0
         if total:
             skipped = sum(annotation.was_cancelled for annotation in draft.annotations)
         yield (
-            *(task_id, project_id, inner_id, data, meta, now, now, overlap, draft.allow_skip, total >= overlap),
-            *(total - skipped, skipped, len(draft.predictions)),
+            *(task_id, project_id, inner_id, data, meta, old.created_at or now, old.updated_at or now, old.updated_by),
+            *(overlap, draft.allow_skip, total >= overlap, total - skipped, skipped, len(draft.predictions)),
         )
 
 
 def _annotation_rows(
     project_id: int, drafts: Sequence[tuple[int, AnnotationDraft]], ids: Sequence[int], now: datetime
 ) -> Iterator[tuple]:
+    new = RestoredAnnotation()
+    free = _free({draft.unique_id for _, draft in drafts if isinstance(draft, RestoredAnnotation) and draft.unique_id})
     for annotation_id, (task_id, draft) in zip(ids, drafts, strict=True):
         result = None if draft.result is None else dump(draft.result)
+        old = draft if isinstance(draft, RestoredAnnotation) else new
+        unique_id = old.unique_id if old.unique_id in free else uuid.uuid4()
+        free.discard(unique_id)
         yield (
-            *(annotation_id, task_id, project_id, result, draft.completed_by, draft.was_cancelled, draft.ground_truth, now, now),
-            *(draft.updated_by, draft.draft_created_at, draft.lead_time, draft.import_id, draft.last_action),
-            *(draft.bulk_created, uuid.uuid4(), draft.parent_prediction, draft.parent_annotation),
+            *(annotation_id, task_id, project_id, result, draft.completed_by, draft.was_cancelled, draft.ground_truth),
+            *(old.created_at or now, old.updated_at or now, draft.updated_by, old.last_created_by, draft.draft_created_at),
+            *(draft.lead_time, draft.import_id, draft.last_action, draft.bulk_created, unique_id),
+            *(draft.parent_prediction, draft.parent_annotation),
         )
 
 
+def _free(wanted: set[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of ``wanted`` that no annotation has, in whatever project."""
+    found, asked = set(wanted), list(wanted)
+    for start in range(0, len(asked), AT_ONCE):
+        some = Annotation.objects.filter(unique_id__in=asked[start : start + AT_ONCE])
+        found.difference_update(some.values_list("unique_id", flat=True))
+    return found
+
+
 def _prediction_rows(project_id: int, drafts: Sequence[tuple[int, PredictionDraft]], now: datetime) -> Iterator[tuple]:
+    new = RestoredPrediction(None)
     for task_id, draft in drafts:
-        yield task_id, project_id, dump(draft.result), draft.score, draft.model_version, 0.0, now, now
+        old = draft if isinstance(draft, RestoredPrediction) else new
+        neighbors = None if old.neighbors is None else dump(old.neighbors)
+        yield (
+            *(task_id, project_id, dump(draft.result), draft.score, draft.model_version, old.cluster, neighbors),
+            *(old.mislabeling, old.created_at or now, old.updated_at or now),
+        )

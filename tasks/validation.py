@@ -47,7 +47,7 @@ def parse_row(element: Any, authors: Authors, config: Mapping[str, Any] | None =
     try:
         draft.data_text = dump(draft.data)
         if "allow_skip" in element:
-            draft.allow_skip = _flag(element, "allow_skip", True)
+            draft.allow_skip = flag(element, "allow_skip", True)
         if wrapped and element.get("meta"):
             draft.meta = _meta(element["meta"])
         if annotations := _list(element, "annotations", wrapped):
@@ -80,7 +80,8 @@ def _meta(value: Any) -> dict:
     return value
 
 
-def _flag(item: dict, name: str, default: bool, where: str = "") -> bool:
+def flag(item: dict, name: str, default: bool, where: str = "") -> bool:
+    """The member as true or false, ``default`` when absent or null. Raises RowInvalid."""
     value = item.get(name)
     if value is None:
         return default
@@ -99,7 +100,8 @@ def number(item: dict, name: str, where: str = "") -> float | None:
     return float(value)
 
 
-def _whole(item: dict, name: str, where: str) -> int | None:
+def whole(item: dict, name: str, where: str) -> int | None:
+    """The member as a whole number of 64 bits, None when absent or null. Raises RowInvalid."""
     value = item.get(name)
     if value is None:
         return None
@@ -108,7 +110,8 @@ def _whole(item: dict, name: str, where: str) -> int | None:
     return value
 
 
-def _time(item: dict, name: str, where: str) -> datetime | None:
+def moment(item: dict, name: str, where: str) -> datetime | None:
+    """The member as a time in UTC, None when absent or null. Raises RowInvalid."""
     value = item.get(name)
     if value is None:
         return None
@@ -150,13 +153,13 @@ def _annotation(item: Any, authors: Authors, position: int) -> AnnotationDraft:
     return AnnotationDraft(
         result=parse_result(item.get("result"), where),
         completed_by=author,
-        was_cancelled=_flag(item, "was_cancelled", False, where),
-        ground_truth=_flag(item, "ground_truth", False, where),
+        was_cancelled=flag(item, "was_cancelled", False, where),
+        ground_truth=flag(item, "ground_truth", False, where),
         lead_time=number(item, "lead_time", where),
-        import_id=_whole(item, import_id, where),
-        draft_created_at=_time(item, "draft_created_at", where),
-        parent_prediction=_whole(item, "parent_prediction", where),
-        parent_annotation=_whole(item, "parent_annotation", where),
+        import_id=whole(item, import_id, where),
+        draft_created_at=moment(item, "draft_created_at", where),
+        parent_prediction=whole(item, "parent_prediction", where),
+        parent_annotation=whole(item, "parent_annotation", where),
     )
 
 

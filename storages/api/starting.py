@@ -2,10 +2,11 @@
 
 from collections.abc import Collection
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from projects.access import key_of
-from storages import importing, jobs, outbox
+from storages import importing, jobs, outbox, traces
 from storages.base import ExportStorage, ImportStorage, Storage
 from storages.errors import StorageError, Throttled
 from storages.runs import Run
@@ -60,6 +61,9 @@ def reach(storage: Storage) -> None:
 
 
 def delete(storage: Storage) -> None:
-    """Ends what the storage is doing and forgets it; tasks and objects stay."""
+    """Ends what the storage is doing and forgets it; tasks and objects stay, known as exports if it wrote them."""
     end_all(runs_of(storage).objects.filter(storage_id=storage.pk), "the storage was deleted")
-    storage.delete()
+    with transaction.atomic():
+        if isinstance(storage, ExportStorage):
+            traces.keep(storage)
+        storage.delete()

@@ -15,6 +15,26 @@ def digest_keys(apps, schema_editor):
         links.model.objects.bulk_update(batch, ["key_digest"])
 
 
+def delete_closing(apps, schema_editor):
+    """Backwards: targets without a project are not known yet. What they had still to delete stays in its bucket.
+
+    By hand: deletion by the ORM follows relations, and takes the models of two states for different ones.
+    """
+    targets = apps.get_model("storages", "ExportStorage").objects.filter(project=None)
+    closing = list(targets.values_list("id", flat=True))
+    targets.update(run=None)
+    doomed = [apps.get_model("storages", "ExportIssue").objects.filter(run__storage_id__in=closing)]
+    for model in apps.get_app_config("storages").get_models():
+        for field in model._meta.local_fields:
+            if field.is_relation and field.related_model._meta.label == "storages.ExportStorage":
+                doomed.append(model.objects.filter(**{f"{field.attname}__in": closing}))
+    for rows in [*doomed, targets]:
+        rows._raw_delete(schema_editor.connection.alias)
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # no table is altered on which checks are pending
+        schema_editor.execute("SET CONSTRAINTS ALL DEFERRED")
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -73,4 +93,5 @@ class Migration(migrations.Migration):
             index=models.Index(fields=['storage', 'key_digest'], name='exported_keys'),
         ),
         migrations.RunPython(digest_keys, migrations.RunPython.noop),
+        migrations.RunPython(migrations.RunPython.noop, delete_closing),  # backwards, the last one runs first
     ]

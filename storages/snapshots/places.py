@@ -6,11 +6,9 @@ from datetime import datetime
 FORMATS = ("jsonl", "parquet")
 MANIFEST = "manifest.json"
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")  # what a user may add to a folder's name
-_OBJECT = re.compile(
-    r"(?:.*/)?snapshots/\d+/\d{8}T\d{6}Z-\d+(?:-[A-Za-z0-9._-]{1,64})?/"
-    rf"(part-\d{{5,}}\.(?:{'|'.join(FORMATS)})|{re.escape(MANIFEST)})",
-    re.DOTALL,
-)
+_PATH = r"(?:.*/)?snapshots/\d+/\d{8}T\d{6}Z-\d+(?:-[A-Za-z0-9._-]{1,64})?/"
+_FOLDER = re.compile(_PATH, re.DOTALL)
+_OBJECT = re.compile(rf"{_PATH}(part-\d{{5,}}\.(?:{'|'.join(FORMATS)})|{re.escape(MANIFEST)})", re.DOTALL)
 
 
 def folder(project_id: int, begun: datetime, run_id: int, name: str = "") -> str:
@@ -21,6 +19,11 @@ def folder(project_id: int, begun: datetime, run_id: int, name: str = "") -> str
 def shard_name(number: int, form: str) -> str:
     """The name of the ``number``-th shard, from 0, inside the folder."""
     return f"part-{number:05}.{form}"
+
+
+def is_folder(root: str) -> bool:
+    """Whether the root of a source has the name of a snapshot's folder."""
+    return _FOLDER.fullmatch(root) is not None
 
 
 def is_hidden(key: str, root: str) -> bool:

@@ -4,7 +4,7 @@ The moment is one read transaction (PostgreSQL: REPEATABLE READ, SQLite: a WAL r
 own until the last task is read. It blocks no writer; meanwhile old row versions, or the WAL, are kept, as during a dump.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from itertools import islice
@@ -15,6 +15,7 @@ from django.db import connection
 from projects.label_config import first_data_key
 from projects.models import Project
 from storages.errors import NotFound
+from storages.snapshots import capacity
 from storages.snapshots.texts import as_stored, texts_of
 from tasks.models import Annotation, Prediction, Task
 from tasks.reading import by_task, read_users
@@ -28,20 +29,23 @@ Encode = Callable[[dict[str, Any], dict[str, str]], tuple[Any, int]]
 
 
 class Record(NamedTuple):
-    """A task as its format wants it; ``size`` in bytes."""
+    """A task as its format wants it; ``size`` in bytes. ``fault``: (code, why) it must be left out, and then no body."""
 
     body: Any
     size: int
     annotations: int
     predictions: int
+    task: int
+    fault: tuple[str, str] | None = None
 
 
 class Opening(NamedTuple):
-    """What is known before the first task."""
+    """What is known before the first task; but ``users``, whom the tasks name, are complete behind the last one."""
 
     total: int
     label_config: str
     title: str
+    users: Mapping[int, Row]
 
 
 @contextmanager
@@ -73,8 +77,8 @@ def _steps(project_id: int, encode: Encode) -> Generator[Opening | list[Record]]
         if project is None:
             raise NotFound(f"project {project_id} was deleted")
         annotated = Annotation.objects.filter(project_id=project_id).order_by("task_id").values_list("task_id", flat=True)
-        yield Opening(annotated.distinct().count(), project.label_config, project.title)
         key, users, size = first_data_key(project.label_config), dict[int, Row](), FIRST
+        yield Opening(annotated.distinct().count(), project.label_config, project.title, users)
         with closing(annotated.distinct().iterator(chunk_size=IDS)) as ids:
             while wanted := list(islice(ids, size)):
                 records = list(_records(project_id, wanted, users, key, encode))
@@ -101,16 +105,20 @@ def _records(project_id: int, task_ids: list[int], users: dict[int, Row], key: s
     # whoever is annotated between the first and the last task is in the chunk
     annotations = Annotation.objects.filter(project_id=project_id, **_between("task_id", task_ids))
     annotations = as_stored(annotations, ANNOTATION_FIELDS, "result")
-    users.update(read_users({row["completed_by_id"] for row in annotations} - users.keys()))
+    tasks = as_stored(Task.objects.filter(**_among("id", task_ids)), TASK_FIELDS, "data", "meta")
+    named = {row[f"{role}_id"] for row in annotations for role in ("completed_by", "updated_by", "last_created_by")}
+    users.update(read_users(named.union(row["updated_by_id"] for row in tasks) - users.keys()))
     predictions = Prediction.objects.filter(**_among("task_id", task_ids))
     predictions = by_task(as_stored(predictions, PREDICTION_FIELDS, "result", "neighbors"))
     grouped = by_task(annotations)
-    for task in as_stored(Task.objects.filter(**_among("id", task_ids)), TASK_FIELDS, "data", "meta"):
+    for task in tasks:
         if task["id"] not in grouped:  # another project's, or not annotated
             continue
         mine, guesses = grouped[task["id"]], predictions[task["id"]]
-        body, size = encode(*texts_of(task, mine, guesses, users, key))
-        yield Record(body, size, len(mine), len(guesses))
+        plain, texts = texts_of(task, mine, guesses, users, key)
+        body, size = encode(plain, texts)
+        fault = capacity.fault(size, texts.values())
+        yield Record(None if fault else body, size, len(mine), len(guesses), task["id"], fault)
 
 
 def _among(column: str, ids: list[int]) -> dict[str, Any]:

@@ -58,11 +58,11 @@ class Table:
     def encode(plain: dict[str, Any], texts: dict[str, str]) -> tuple[tuple, int]:
         """A task as ``add`` takes it, and about its bytes."""
         values = [plain[name] for name in PLAIN]
-        return (*values, *texts.values()), sum(map(len, texts.values())) + 8 * len(values)
+        return (*values, *texts.values()), sum(map(_bytes, texts.values())) + 8 * len(values)
 
     def add(self, body: tuple) -> None:
         self.rows.append(body)
-        self.size += sum(map(len, body[-len(TEXTS) :]))
+        self.size += sum(map(_bytes, body[-len(TEXTS) :]))
         if self.size > GROUP_BYTES:
             self._write()
 
@@ -83,6 +83,10 @@ class Table:
         self._write()
         self.writer.close()
         return self.file.getvalue()
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 SHAPES: dict[str, type[Lines] | type[Table]] = {"jsonl": Lines, "parquet": Table}

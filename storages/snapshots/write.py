@@ -4,6 +4,7 @@ A snapshot is the manifest: readers look for it alone. Knows no queue.
 """
 
 import time
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.utils import timezone
@@ -12,15 +13,23 @@ from storages import status
 from storages.base import ExportStorage
 from storages.client import Client
 from storages.errors import StorageError
-from storages.runs import ACTIVE, ExportIssue, ExportRun
+from storages.runs import ACTIVE, ExportIssue, ExportRun, State
 from storages.snapshots import manifest, places
-from storages.snapshots.records import Opening, reading
+from storages.snapshots.records import Opening, Record, reading
 from storages.snapshots.shards import SHAPES, Counted
 from storages.sync.pace import Pace
 from users.models import User
 
 OFTEN = 0.5  # seconds between two looks whether the run is still ours
 WHOLE = "manifest"  # in ``cursor``: nothing but the manifest may be missing, so that nobody else may tidy up
+LEFTOVER = (
+    "the snapshot was not finished; up to {left} shards are left in this folder, which has no manifest, so that no reader takes "
+    "it for a snapshot. Delete it, or set can_delete_objects: the next snapshot then removes it"
+)
+MAYBE = (
+    "writing the manifest, the last object of the snapshot, did not succeed for all we know, but it may be there: if this "
+    "folder has a manifest.json the snapshot is whole and readers see it. Keep it or delete it; nothing here removes it by itself"
+)
 
 
 def begin(storage: ExportStorage, user: User | None, trigger: str, *, form: str, name: str = "") -> ExportRun | None:
@@ -34,7 +43,10 @@ def begin(storage: ExportStorage, user: User | None, trigger: str, *, form: str,
 
 
 def work(run: ExportRun, lease: str) -> None:
-    """Writes the snapshot. Raises LeaseLost, StorageError; then it is not there, at most some of its shards."""
+    """Writes the snapshot; a task that could not be read back is left out and counted as failed.
+
+    Raises LeaseLost, StorageError; then it is not there, at most some of its shards, or an issue says that it may be.
+    """
     storage = run.storage.concrete()
     client = storage.client()
     run.place = f"{client.root}{run.place}"
@@ -56,15 +68,19 @@ class _Writing:
         self.run, self.lease, self.client, self.pace = run, lease, client, Pace()
         self.shape = SHAPES[run.format]
         self.entries: list[dict] = []
-        self.begun, self.complete = 0, False
+        self.begun, self.marked, self.complete = 0, False, False  # ``marked``: the manifest may be there
         self.looked, self.listed = time.monotonic(), 0  # when progress was told last; tasks read since
+        self.left_out = 0  # tasks
 
     def carry_out(self) -> None:
         with reading(self.run.storage.project_id, self.shape.encode) as (opening, chunks):
             ExportRun.objects.filter(pk=self.run.pk, lease=self.lease).update(total=opening.total)
             shard = Counted(self.shape)
             for chunk in chunks:
+                self._leave_out([record for record in chunk if record.fault])
                 for record in chunk:
+                    if record.fault:
+                        continue
                     if not shard.fits(record):
                         self._write(shard)
                         shard = Counted(self.shape)
@@ -73,6 +89,15 @@ class _Writing:
         if shard.tasks:
             self._write(shard)
         self._publish(opening)
+
+    def _leave_out(self, records: Sequence[Record]) -> None:
+        """Says which tasks are not in the snapshot, and why: it must not pass for whole. Raises LeaseLost."""
+        if records:
+            faults = [(f"task {record.task}", *record.fault) for record in records if record.fault]
+            with transaction.atomic():
+                status.advance(self.run, self.lease, failed=len(records))
+                ExportIssue.objects.bulk_create(ExportIssue(run=self.run, key=k, code=c, message=m) for k, c, m in faults)
+            self.left_out += len(records)
 
     def _tell(self, tasks: int) -> None:
         """Progress, and whether to go on. Raises LeaseLost."""
@@ -91,17 +116,28 @@ class _Writing:
         status.advance(self.run, self.lease, created=entry["tasks"], bytes=entry["bytes"], requests=1)
 
     def _publish(self, opening: Opening) -> None:
-        """The manifest. A run that was ended while it was written has none."""
+        """The manifest. From here on the folder is nobody's to tidy up, and with the manifest in it the run is completed."""
         status.advance(self.run, self.lease, listed=self.listed)
+        body = manifest.compose(self.run, opening, self.entries, self.left_out)
         self._mark(WHOLE)
-        body = manifest.compose(self.run, opening, self.entries)
+        self.marked = True
         self._put(places.MANIFEST, body, "application/json")
-        status.advance(self.run, self.lease, bytes=len(body), requests=1)
         self.complete = True
+        status.count(ExportRun, self.run.pk, bytes=len(body), requests=1)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Takes back an end that came while the manifest was written: readers see the snapshot, so that it was too late."""
+        now, errors = timezone.now(), status.first_issues(self.run) if self.left_out else ""
+        state = State.COMPLETED_WITH_ERRORS if errors else State.COMPLETED
+        ended = ExportRun.objects.filter(pk=self.run.pk, lease=self.lease).exclude(state__in=ACTIVE)
+        ended.update(state=state, error=errors, error_code="", finished_at=now, webhook_due=now)
 
     def _mark(self, cursor: str) -> None:
-        status.beat(self.run, self.lease)
-        ExportRun.objects.filter(pk=self.run.pk, lease=self.lease).update(cursor=cursor)
+        """Raises LeaseLost; one statement, so that a run that has ended is not marked."""
+        mine = ExportRun.objects.filter(pk=self.run.pk, lease=self.lease, state=State.IN_PROGRESS)
+        if not mine.update(cursor=cursor, heartbeat=timezone.now()):
+            raise status.LeaseLost
 
     def _put(self, name: str, body: bytes, content_type: str) -> None:
         """Raises StorageError when the target refuses for good, LeaseLost."""
@@ -120,27 +156,27 @@ class _Writing:
 
     def undo(self, *, may_delete: bool) -> None:
         """Removes what was written; where that is not allowed or fails, an issue tells what is left, unseen."""
-        left = self.begun
+        left = WHOLE if self.marked else str(self.begun)
         if may_delete:
-            left = _remove(self.client, self.run, self.begun)
-        ExportRun.objects.filter(pk=self.run.pk).update(cursor=str(left))
-        if left:
-            message = (
-                f"the snapshot was not finished; up to {left} shards are left in this folder, which has no manifest, so that no "
-                "reader takes it for a snapshot. Delete it, or set can_delete_objects: the next snapshot then removes it"
-            )
+            left = _remove(self.client, self.run, self.begun, left)
+        ExportRun.objects.filter(pk=self.run.pk).update(cursor=left)
+        if left != "0":
+            message = MAYBE if left == WHOLE else LEFTOVER.format(left=left)
             ExportIssue.objects.create(run=self.run, key=self.run.place, code="leftover", message=message)
 
 
-def _remove(client: Client, run: ExportRun, shards: int) -> int:
-    """Deletes the manifest, then the shards; how many shards may be left."""
-    names = [places.MANIFEST, *(places.shard_name(number, run.format) for number in range(shards))]
+def _remove(client: Client, run: ExportRun, shards: int, left: str) -> str:
+    """Deletes the manifest, then the shards; what the cursor has to say then, ``left`` if the manifest may still be there."""
+    names = [places.shard_name(number, run.format) for number in range(shards)]
     try:
-        for name in names if shards else ():
+        if shards or left == WHOLE:
+            client.delete(f"{run.place}{places.MANIFEST}")
+        left = str(shards)
+        for name in names:
             client.delete(f"{run.place}{name}")
     except StorageError:
-        return shards
-    return 0
+        return left
+    return "0"
 
 
 def _remove_leftovers(run: ExportRun, client: Client) -> None:
@@ -148,5 +184,5 @@ def _remove_leftovers(run: ExportRun, client: Client) -> None:
     ended = ExportRun.objects.filter(storage_id=run.storage_id, kind=ExportRun.Kind.SNAPSHOT).exclude(state__in=ACTIVE)
     unfinished = ended.exclude(cursor__in=("", "0", WHOLE)).filter(place__startswith=client.root)
     for dead in unfinished:
-        left = _remove(client, dead, int(dead.cursor))
-        ExportRun.objects.filter(pk=dead.pk).update(cursor=str(left))
+        left = _remove(client, dead, int(dead.cursor), dead.cursor)
+        ExportRun.objects.filter(pk=dead.pk).update(cursor=left)

@@ -12,6 +12,7 @@ from storages.client import Client
 from storages.errors import StorageError
 
 FEW, WRITERS = 4, 32  # objects in flight: to begin with, and where the store takes its time
+ENOUGH = 8  # failures without a success, after which nothing else is tried
 LOOK = 0.05  # seconds after which it is judged whether more would help
 BUSY = 0.5  # of one processor: more threads would only take turns
 
@@ -38,6 +39,13 @@ def digest(body: bytes) -> bytes:
     return hashlib.blake2b(body, digest_size=16).digest()
 
 
+def _in_vain(done: Sequence[tuple[Write, StorageError | None]]) -> StorageError | None:
+    """What the first ones failed with, if the store is away for all: the others need not wait for it, too."""
+    if len(done) < ENOUGH or any(error is None or not error.retryable for _, error in done):
+        return None
+    return done[-1][1]
+
+
 class Pusher:
     """Threads that write to one client, as many as it takes to be busy all the time; a context manager."""
 
@@ -58,7 +66,8 @@ class Pusher:
 
         def carry() -> None:
             while (place := next(places)) < len(writes):
-                done.append(self._carry_out(writes[place]))
+                write, vain = writes[place], _in_vain(done)
+                done.append((write, vain) if vain else self._carry_out(write))
 
         most = min(WRITERS, len(writes))
         running = [self._pool.submit(carry) for _ in range(min(self.width, most))]

@@ -23,6 +23,8 @@ SIZES = {  # module, name → value: small enough for several batches, pieces an
     ("storages.unseen", "CHUNK"): 10,
     ("storages.steps", "PAGE"): 20,
     ("storages.outbox", "CHUNK"): 6,
+    ("storages.outbox", "SLICE"): 5,
+    ("storages.recording", "SLICE"): 7,
     ("storages.outbox", "CLAIM"): timedelta(seconds=2),
     ("storages.outbox", "BACK_OFF"): (0.2, 0.4, 0.8, 1.0, 1.0, 1.0),  # seconds
     ("storages.snapshots.shards", "MOST_TASKS"): 8,

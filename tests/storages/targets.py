@@ -3,11 +3,20 @@
 import time
 
 import pytest
+from django.utils import timezone
 
+from storages.base import ExportStorage
+from storages.links import OutboxItem
 from tasks.models import Task
 
 RESULT = [{"from_name": "kind", "to_name": "image", "type": "choices", "value": {"choices": ["cat"]}}]
 both = pytest.mark.parametrize("backend", ["s3", "localfiles"])
+
+
+def time_passes() -> None:
+    """Every claim and every back-off is over."""
+    OutboxItem.objects.update(due=timezone.now())
+    ExportStorage.objects.update(resting_until=None)
 
 
 @pytest.fixture

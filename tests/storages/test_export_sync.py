@@ -5,10 +5,10 @@ import json
 import pytest
 from django.utils import timezone
 
-from storages import deliver, jobs, outbox
+from storages import courier, deliver, jobs, outbox
 from storages.links import ExportLink, OutboxItem
 from tasks.models import Annotation
-from tests.storages.targets import RESULT, both
+from tests.storages.targets import RESULT, both, time_passes
 from tests.storages.targets import annotate as annotate  # noqa: F401 - the fixture
 from tests.storages.targets import place as place  # noqa: F401 - the fixture
 from tests.storages.targets import task as task  # noqa: F401 - the fixture
@@ -33,7 +33,7 @@ def test_writes_that_fail_are_named_and_the_others_are_written(create, sync, s3,
     assert (done["status"], done["last_sync_count"], done["meta"]["failed"]) == ("completed_with_errors", 4, 1)
     assert f"{made[2]}: " in done["traceback"] and "s3:PutObject" in done["traceback"]
     s3.heal()
-    OutboxItem.objects.update(due=timezone.now())
+    time_passes()
     jobs.deliver_outbox(storage)
     assert s3.get("data", str(made[2])), "the outbox goes on trying"
 
@@ -140,7 +140,7 @@ def test_a_cancelled_sync_writes_nothing_more(create, work, api, s3, s3_settings
 
     with monkeypatch.context() as patched:
         patched.setattr(deliver, "deliver_chunk", cancelling)
-        patched.setattr(outbox, "CHUNK", 64)
+        patched.setattr(courier, "FIRST", 64)
         api.post(f"/api/storages/export/s3/{storage}/sync")
         work()
     jobs.tick()

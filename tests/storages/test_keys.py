@@ -6,14 +6,13 @@ from contextlib import suppress
 
 import pytest
 from django.db import connection
-from django.utils import timezone
 
 from storages import deliver, jobs, outbox
 from storages.base import ExportStorage
 from storages.links import ExportLink, ImportLink, OutboxItem, key_digest
 from storages.sync.push import Pusher
 from tasks.models import Annotation, Task
-from tests.storages.targets import RESULT
+from tests.storages.targets import RESULT, time_passes
 from tests.storages.targets import annotate as annotate  # noqa: F401 - the fixture
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,7 +45,7 @@ def again(work):
     """All that waits is tried at once."""
 
     def run(pk):
-        OutboxItem.objects.update(due=timezone.now())
+        time_passes()
         jobs.deliver_outbox(pk)
 
     return run

@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from storages import jobs, outbox
+from storages.base import ExportStorage
 from storages.links import ExportLink, OutboxItem
 from tasks.models import Annotation, Task
 from tests.conftest import client_of
@@ -76,6 +77,7 @@ def test_the_last_state_wins_over_random_interleavings(seed, form, create, s3, s
     limit = time.monotonic() + 20
     while OutboxItem.objects.exists() and time.monotonic() < limit:
         OutboxItem.objects.filter(claim="").update(due=timezone.now())
+        ExportStorage.objects.update(resting_until=None)
         time.sleep(0.02)
     done.set()
     for worker in workers:

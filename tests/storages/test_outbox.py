@@ -9,14 +9,13 @@ import time
 import django_rq
 import pytest
 from django.db import connection
-from django.utils import timezone
 
 from storages import deliver, jobs, outbox
 from storages.base import ExportStorage
 from storages.links import ExportLink, OutboxItem
 from storages.runs import ExportRun
 from storages.sync.push import Pusher
-from tests.storages.targets import RESULT, both
+from tests.storages.targets import RESULT, both, time_passes
 from tests.storages.targets import annotate as annotate  # noqa: F401 - the fixture
 from tests.storages.targets import place as place  # noqa: F401 - the fixture
 from tests.storages.targets import task as task  # noqa: F401 - the fixture
@@ -78,7 +77,7 @@ def test_a_target_that_is_down_costs_no_save_and_gets_everything_later(
     assert OutboxItem.objects.get().attempts == 1, "tried, and waits"
     assert api.get(f"/api/storages/{route}/{storage}").json()["status"] == "completed", "the last sync's story stays"
     broken(False)
-    OutboxItem.objects.update(due=timezone.now())
+    time_passes()
     tick()
     assert set(read()) == {str(pk)} and not OutboxItem.objects.exists()
 
@@ -143,7 +142,7 @@ def test_a_change_during_a_delivery_is_delivered_again(create, s3, s3_settings, 
     api.patch(f"/api/annotations/{pk}/", {"lead_time": 2.0})
     assert outbox.claim(target, "worker") == [], "the row is taken: nobody else may write the object meanwhile"
     with Pusher(target.client()) as pusher:
-        deliver.deliver_chunk(target, pusher, items)
+        outbox.settle(deliver.deliver_chunk(target, pusher, items).written)
     assert OutboxItem.objects.get().version > items[0].version
     api.patch(f"/api/annotations/{pk}/", {"lead_time": 3.0})
     work()
@@ -157,7 +156,7 @@ def test_rows_of_a_worker_that_died_come_back(create, s3, s3_settings, work, tic
     assert len(outbox.claim(target, "worker")) == 1
     tick()
     assert s3.get("data", str(pk)) is None
-    OutboxItem.objects.update(due=timezone.now())  # CLAIM has passed
+    time_passes()  # CLAIM has passed
     tick()
     assert s3.get("data", str(pk)) and not OutboxItem.objects.exists()
 
@@ -236,7 +235,7 @@ def test_a_worker_that_stood_still_until_its_claim_was_lost_has_the_object_writt
     work()
     pk = annotate(task)
     stalled = outbox.claim(target, "stalled")
-    OutboxItem.objects.update(due=timezone.now())  # CLAIM has passed
+    time_passes()  # CLAIM has passed
     tick()
     assert not OutboxItem.objects.exists(), "another worker delivered it"
     api.patch(f"/api/annotations/{pk}/", {"lead_time": 9.0})

@@ -8,11 +8,12 @@ import pytest
 
 from storages.base import ExportStorage
 from storages.links import OutboxItem
+from storages.runs import ACTIVE, ExportRun
 from tests.e2e.server import until
 from tests.faults import orders
 from tests.faults.exports import truth
 from tests.faults.exports.editor import Editor
-from tests.faults.exports.port import Port
+from tests.faults.exports.port import Port, Target
 from tests.faults.exports.rounds import play
 from tests.faults.orders import Order
 from tests.faults.points import in_flight
@@ -119,3 +120,24 @@ def test_a_deleted_projects_target_goes_although_its_worker_died_after_the_last_
     port.settle(target, seconds=20)
     assert orders.fired(port.world.directory), "no worker died"
     assert not ExportStorage.objects.filter(pk=target.storage).exists() and truth.objects(port, target) == {}
+
+
+def test_a_targets_first_sync_is_gone_on_with_when_its_worker_died_before_it_had_noted_anything(port: Port) -> None:
+    old = port.target("annotation", may_delete=True)
+    editor = Editor(port, old, random.Random(1))
+    for _ in range(5):
+        editor.create()
+    port.settle(old)
+    api, bucket = port.world.api(), port.world.bucket()
+    orders.place(port.world.directory, Order("before", r'INSERT INTO "storages_outboxitem" .*SELECT', role="worker"))
+    body = {"project": old.project, "object_form": "annotation", "can_delete_objects": True, **port.world.connection(bucket)}
+    made = api.post("/api/storages/export/s3", body).json()["id"]
+    new = Target(old.project, made, bucket, old.tasks, "annotation", True)
+    end = time.monotonic() + 60
+    while ExportRun.objects.filter(storage_id=made, state__in=ACTIVE).exists():
+        assert time.monotonic() < end, "the sync was not gone on with"
+        port.turn()
+        time.sleep(0.2)
+    port.settle(new)
+    assert orders.fired(port.world.directory)
+    assert len(truth.objects(port, new)) == 5 and truth.differences(port, new, exact=True) == []
