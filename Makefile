@@ -2,7 +2,7 @@
 VENV := .venv
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint bench screenshots clean
 
 run: $(VENV)/installed-runtime
 	@exec $(VENV)/bin/python manage.py up --with-parent
@@ -16,6 +16,10 @@ lint: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	@exec $(VENV)/bin/python -m tests.benchmarks $(ARGS)
+
+# Pictures of every page in data/screenshots, or in the folder ARGS.
+screenshots: $(VENV)/installed-dev
+	@exec deploy/screenshots $(ARGS)
 
 # One environment for both: development only adds packages, so nothing is installed back and forth.
 $(VENV)/installed-runtime: requirements.txt deploy/install

@@ -38,6 +38,7 @@ class FormField:
     value: Any = ""
     options: tuple[tuple[str, str], ...] = ()
     errors: tuple[str, ...] = ()
+    secret: bool = False
     kept: bool = False
     clearable: bool = False
     focus: bool = False  # the first one with an error
@@ -122,6 +123,7 @@ class _Drawing:
             value=str(value) if kind == "select" else value,
             options=tuple((str(one["value"]), one["label"]) for one in told.get("options", ())),
             errors=tuple(self.errors.get(name, ())),
+            secret=kind == "password",
             kept=name in self.kept,
             clearable=name in self.kept and self.model._meta.get_field(name).null,
             focus=name == next(iter(self.errors), None),

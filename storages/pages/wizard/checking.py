@@ -38,15 +38,22 @@ def check(entry: Entry, storage: Storage, shown: list[str]) -> dict[str, Any]:
     report = diagnose(storage, settings.HOST or f"{request.scheme}://{request.get_host()}")
     failed = next((probe for probe in report["probes"] if probe["ok"] is False), None)
     report["prefix"] = getattr(storage, "prefix", "") or ""
-    if failed and (field := failed["field"] or _missing(entry, failed["code"], shown)):
+    if failed and (field := failed["field"] or _place(entry, failed, shown)):
         entry.blame({field: [failed["message"]]}, shown)
     return report
 
 
-def _missing(entry: Entry, code: str, shown: list[str]) -> str:
-    """The setting on this page that names the place, if the place is not there and one setting alone names it."""
-    names = [name for name in entry.backend.location if name in shown and name not in entry.model.secret_bound]
-    return names[0] if code == "not_found" and len(names) == 1 else ""
+def _place(entry: Entry, failed: dict[str, Any], shown: list[str]) -> str:
+    """The setting on this page that a failure is about which the API tells without one, "" if it may be any.
+
+    Rejected credentials: the last secret that was entered. A place that is not there: the one setting that names it.
+    """
+    fields = [one for row in entry.rows(shown) for one in row if one.shown]
+    if failed["code"] == "bad_credentials":
+        return next((one.name for one in reversed(fields) if one.secret and one.kept), "")
+    absent = failed["code"] == "not_found" or (failed["verb"], failed["code"]) == ("connect", "misconfigured")
+    names = [one.name for one in fields if one.name in entry.backend.location and one.name not in entry.model.secret_bound]
+    return names[0] if absent and len(names) == 1 else ""
 
 
 def report_words(report: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -52,8 +52,6 @@ class S3Client(HTTPClient):
         code = self.code_of(headers, body)
         if isinstance(error, errors.ConfigInvalid) and code.startswith("KMS.") and self._uses_kms:
             error.field = "aws_sse_kms_key_id"
-        if isinstance(error, errors.BadCredentials) and getattr(self.credentials, "method", "") == "explicit":
-            error.field = s3.REJECTED.get(code)  # what a person has entered, not the server's own identity or a role's session
         if code == "AccessDenied" and verb in ("write", "delete"):
             error.args = (f"{error}; if it has that, a policy or a retention of the bucket forbids it",)
         return error

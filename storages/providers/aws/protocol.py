@@ -51,14 +51,6 @@ ERROR_CODES: dict[str, type[errors.StorageError]] = {
     "XMinioAdminBucketQuotaExceeded": errors.Full,
     "XMinioStorageFull": errors.Full,
 }
-# the setting that each code is about: the same list
-REJECTED = {
-    "InvalidAccessKeyId": "aws_access_key_id",
-    "SignatureDoesNotMatch": "aws_secret_access_key",
-    "InvalidToken": "aws_session_token",
-    "ExpiredToken": "aws_session_token",
-    "TokenRefreshRequired": "aws_session_token",
-}
 # what no permission changes: https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
 CAUSES = {
     "InvalidObjectState": "the object is archived; restore it",

@@ -183,10 +183,7 @@ class DatabricksClient(HTTPClient):
         if code == "required scopes":
             message = "the token may not be used for files; give it the scope files or all-apis"
             return errors.ConfigInvalid(message, field=self._identity.field)
-        error = super().failure(status, headers, body, verb, key)
-        if isinstance(error, errors.BadCredentials):
-            error.field = self._identity.field
-        return error
+        return super().failure(status, headers, body, verb, key)
 
     def misplaced(self, status: int) -> errors.ConfigInvalid:
         """The error for answers that no workspace gives."""

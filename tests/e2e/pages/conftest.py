@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, StorageState
 
 from tests.e2e.pages.looking import Visitor, chromium, visiting
 from tests.e2e.server import RunningServer, running
@@ -21,10 +21,17 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture
-def visitor(service: RunningServer, browser: Browser) -> Iterator[Visitor]:
-    """Signed in as the first user, 1360 × 900, light."""
+@pytest.fixture(scope="session")
+def signed_in(service: RunningServer, browser: Browser) -> StorageState:
+    """The cookies of the first user, who signs in once: hashing a password takes its time on purpose."""
     with visiting(service, browser) as visitor:
+        return visitor.page.context.storage_state()
+
+
+@pytest.fixture
+def visitor(service: RunningServer, browser: Browser, signed_in: StorageState) -> Iterator[Visitor]:
+    """Signed in as the first user, 1360 × 900, light."""
+    with visiting(service, browser, signed_in=False, storage_state=signed_in) as visitor:
         yield visitor
 
 

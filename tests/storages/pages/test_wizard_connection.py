@@ -30,12 +30,20 @@ def test_a_test_shows_every_probe_and_what_to_paste(person, filled, s3):
     assert person.stored.verified and "The connection works" in person.page("connection"), "it survives a reload"
 
 
-def test_a_wrong_key_is_told_beside_the_form_and_next_stays(person, filled, s3):
-    answer = person.begin("s3").post("connection", **filled | {"aws_secret_access_key": "wrong-secret-of-mine"})
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"aws_secret_access_key": "wrong-secret-of-mine"}, "aws_secret_access_key"),
+        ({"aws_session_token": "wrong-secret-of-mine"}, "aws_session_token"),
+        ({"bucket": "wrong-secret-of-mine"}, "bucket"),
+    ],
+)
+def test_what_the_storage_rejects_is_told_beside_the_field_and_next_stays(person, filled, s3, change, field):
+    answer = person.begin("s3").post("connection", **filled | change)
     page = answer.content.decode()
-    assert answer.status_code == 200 and "The connection does not work yet" in page
-    assert "rejected the credentials" in page and "Not tried" in page
-    assert "wrong-secret-of-mine" not in page
+    assert answer.status_code == 200 and "The connection does not work yet" in page and "Not tried" in page
+    assert error_of(page, field), page
+    assert field == "bucket" or "wrong-secret-of-mine" not in page
 
 
 def test_a_permission_that_is_missing_is_named_to_copy(person, filled, s3):

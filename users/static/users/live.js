@@ -8,7 +8,12 @@
   });
   document.addEventListener("htmx:sendError", () => reachable(false));
   document.addEventListener("htmx:timeout", () => reachable(false));
-  document.addEventListener("htmx:afterOnLoad", (event) => reachable(event.detail.xhr.status < 502));
+  const polls = (event) => event.target.hasAttribute("data-poll");
+  document.addEventListener("htmx:afterOnLoad", (event) => {
+    const told = document.getElementById("failed"), status = event.detail.xhr.status;
+    reachable(status < 502);
+    if (told && status < 400 && told.hasAttribute("data-polled") === polls(event)) told.remove();
+  });
   document.addEventListener("htmx:responseError", (event) => {
     const status = event.detail.xhr.status;
     if (status >= 502) return reachable(false);
@@ -21,6 +26,7 @@
       told.setAttribute("role", "alert");
       place.prepend(told);
     }
+    told.toggleAttribute("data-polled", polls(event));
     told.textContent = status === 403 || status === 404
       ? "This is gone, or you may not see it any more. Reload the page."
       : `The server could not do this (${status}). Reload the page and try again; its log says more.`;
