@@ -42,6 +42,9 @@ LOST = {  # what a run leaves behind whose worker died
 }
 
 
+NEVER_BEGAN = "the workers of this sync died before they had noted what there is to write; start the sync again"
+
+
 class LeaseLost(Exception):
     """Another worker, a cancel or the reaper ended this run meanwhile; what was not committed is dropped."""
 
@@ -165,6 +168,8 @@ def reap(runs: Any) -> int:
         return 0
     lost = runs.filter(state=State.IN_PROGRESS, heartbeat__lt=timezone.now() - timedelta(seconds=DEAD_AFTER))
     again = sum(map(_queue_again, lost.filter(kind=ExportRun.Kind.SYNC, total=None, queued_at__gt=timezone.now() - UNBEGUN)))
+    unbegun = lost.filter(kind=ExportRun.Kind.SYNC, total=None)
+    again += unbegun.update(**_end(State.FAILED, error_code="worker_lost", error=NEVER_BEGAN))
     return again + sum(
         lost.filter(kind=kind).update(
             **_end(State.FAILED, error_code="worker_lost", error=f"the worker of this {kind} died; {left}")

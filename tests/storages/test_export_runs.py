@@ -123,10 +123,21 @@ def test_a_run_that_was_ended_says_what_is_true_of_its_kind(kind, cancelled, los
     assert told["code"] == "cancelled" and told["message"].startswith("cancelled by alice@")
     assert [part for part in cancelled if part not in told["message"]] == [] and ("sync" in told["message"]) == (kind == "sync")
     second = status.begin(target, user=None, trigger="api", kind=kind)
-    ExportRun.objects.filter(pk=second.pk).update(state=State.IN_PROGRESS, heartbeat="2020-01-01T00:00Z")
+    ExportRun.objects.filter(pk=second.pk).update(state=State.IN_PROGRESS, heartbeat="2020-01-01T00:00Z", total=0)
     assert status.reap(ExportRun.objects) == 1
     told = api.get(f"{path}/runs/{second.pk}").json()["error"]
     assert told["code"] == "worker_lost" and [part for part in lost if part not in told["message"]] == []
+
+
+def test_a_sync_that_killed_its_workers_for_an_hour_before_it_began_fails(api, path):
+    run = status.begin(ExportStorage.objects.get(), user=None, trigger="api")
+    dead = {"state": State.IN_PROGRESS, "heartbeat": "2020-01-01T00:00Z"}
+    ExportRun.objects.filter(pk=run.pk).update(**dead)
+    assert status.reap(ExportRun.objects) == 1 and ExportRun.objects.get(pk=run.pk).state == State.QUEUED
+    ExportRun.objects.filter(pk=run.pk).update(**dead, queued_at="2020-01-01T00:00Z")
+    assert status.reap(ExportRun.objects) == 1
+    told = api.get(f"{path}/runs/{run.pk}").json()["error"]
+    assert told["code"] == "worker_lost" and "start the sync again" in told["message"]
 
 
 def test_the_rest_of_a_cancelled_sync_comes_with_the_next_one_and_changes_come_at_once(
