@@ -13,6 +13,7 @@ from storages.base import ImportStorage
 from storages.client import Client, ObjectInfo, Span
 from storages.errors import BadCredentials, Malformed, StorageError
 from storages.shards import ParkedObject, Shard, Stage
+from storages.snapshots import reopen
 from storages.splitting import Splitter
 from storages.store import BatchStore
 from storages.sync import engine
@@ -29,7 +30,7 @@ PAGE = 500  # objects taken at a time where no listing gives the pages
 
 def _list(shard: Shard, client: Client, pace: Pace, more: Callable[[], None]) -> None:
     storage = shard.run.storage
-    importer = engine.Import(client, BatchStore(shard, client), recipe(storage), pace)
+    importer = engine.Import(client, BatchStore(shard, client), recipe(storage, client, pace), pace)
     splitter = Splitter(shard, client, storage, more)
 
     def rewound() -> None:
@@ -57,7 +58,7 @@ def _list(shard: Shard, client: Client, pace: Pace, more: Callable[[], None]) ->
 
 def _retry(shard: Shard, client: Client, pace: Pace, more: Callable[[], None]) -> None:
     """The objects that failed were noted when the run began; each is looked up anew."""
-    importer = engine.Import(client, BatchStore(shard, client), recipe(shard.run.storage), pace)
+    importer = engine.Import(client, BatchStore(shard, client), recipe(shard.run.storage, client, pace), pace)
     with ThreadPoolExecutor(shard.run.storage.sync_reads, thread_name_prefix="stat") as pool:
         for last, noted in _noted(shard):
             found = list(pool.map(lambda item: _looked_up(client, item.key, pace), noted))
@@ -83,7 +84,7 @@ def _looked_up(client: Client, key: str, pace: Pace) -> ObjectInfo | StorageErro
 
 
 def _parked(shard: Shard, client: Client, pace: Pace, more: Callable[[], None]) -> None:
-    importer = engine.Import(client, BatchStore(shard, client), recipe(shard.run.storage), pace)
+    importer = engine.Import(client, BatchStore(shard, client), recipe(shard.run.storage, client, pace), pace)
     for last, noted in _noted(shard):
         importer.take(Scanned(noted, 0, last, counted=True))
     importer.finish()
@@ -123,16 +124,17 @@ def in_scope(storage: ImportStorage, client: Client) -> Callable[[str], bool]:
     return looked_at
 
 
-def recipe(storage: ImportStorage) -> engine.Recipe:
-    """How this storage's objects become tasks."""
+def recipe(storage: ImportStorage, client: Client | None = None, pace: Pace | None = None) -> engine.Recipe:
+    """How this storage's objects become tasks. A snapshot is recognised only with a ``client``. Raises StorageError, Stopped."""
     project = storage.project
     data_key = first_data_key(project.label_config) or "$undefined$"
     name = dump(data_key)
     authors, config = Authors(project.organization_id), parse(project.label_config)
+    snapshot = reopen.found(client, pace or Pace()) if client and not storage.use_blob_urls else None
 
     def task_of_row(value: object) -> TaskDraft:
         try:
-            return parse_row(value, authors, config)
+            return snapshot.restore(value, authors) if snapshot else parse_row(value, authors, config)
         except RowInvalid as error:
             raise Malformed(str(error)) from error
 
@@ -142,7 +144,7 @@ def recipe(storage: ImportStorage) -> engine.Recipe:
         task_of_row=task_of_row,
         weight_of=lambda draft: draft.weight or len(draft.data_text),
         readers=storage.sync_reads,
-        limits=_limits(),
+        limits=snapshot.limits(_limits()) if snapshot else _limits(),
     )
 
 

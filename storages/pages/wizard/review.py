@@ -94,7 +94,8 @@ def _first(storage: ImportStorage) -> dict[str, Any]:
 
 def _tasks(storage: ImportStorage, infos: list[ObjectInfo]) -> Iterator[tuple[TaskDraft, str]]:
     """The tasks of the objects as a sync makes them, with the key of each. Raises StorageError."""
-    client, made = storage.client(), recipe(storage)
+    client = storage.client()
+    made = recipe(storage, client)
     for info in infos:
         if made.whole_objects:
             yield made.task_of_uri(client.uri(info.key)), info.key

@@ -13,6 +13,14 @@
     }
   });
 
+  // The element that asked may be gone by now, renewed by another answer: htmx would look for the cards beside it, in nothing.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const {elt, xhr} = event.detail;
+    if (elt.isConnected) return;
+    event.detail.shouldSwap = false;
+    htmx.swap(document.body, xhr.response, {swapStyle: "none"});
+  });
+
   const SIZES = [["day", 86400], ["hour", 3600], ["minute", 60]];
   const relative = (seconds) => {
     for (const [name, size] of SIZES) {
