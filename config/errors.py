@@ -1,6 +1,7 @@
 """The JSON envelope of every error (contract.md §4): API exceptions, unknown routes and faults of ours alike."""
 
 import logging
+import sys
 import uuid
 from typing import Any
 
@@ -25,6 +26,7 @@ PAGES = {
     400: ("This request cannot be read", "Go back, reload the page and try again."),
     403: ("You may not see this", "Ask a member of the organization that owns it."),
     404: ("There is nothing here", "It may have been deleted, or it belongs to another organization. Check the address."),
+    503: ("The server waits for its database", "Nothing of yours was lost. This page tries again by itself every few seconds."),
     500: ("Something went wrong on the server", "Nothing of yours was lost. Try again; the server's log has the details."),
 }
 FORGED = "The form is too old, or did not come from this server. Go back, reload the page and send it again."
@@ -116,7 +118,9 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
     """CSRF_FAILURE_VIEW."""
-    return _answer(request, 403, f"CSRF Failed: {reason}", FORGED)
+    answer = _answer(request, 403, f"CSRF Failed: {reason}", FORGED)
+    answer["X-Page"] = "stale"  # for live.js
+    return answer
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -125,4 +129,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """A page that waits for the database by itself, while that is what is missing."""
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        answer = _answer(request, 503, "the database is away or busy; try again")
+        if request.method == "GET":
+            answer["Refresh"] = "5"
+        return answer
     return _answer(request, 500, "Internal error; the server's log has the details.")

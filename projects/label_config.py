@@ -1,6 +1,7 @@
 """Reads labeling configs, XML written by users; knows nothing of projects or tasks."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -68,12 +69,13 @@ def check(config: str) -> None:
     """Raise ConfigError unless ``config`` is well-formed, its names are unique and every toName points to a tag."""
     tags = read_tags(config)
     names = [tag.attributes["name"] for tag in tags if tag.attributes.get("name") and tag.name not in _LABEL_TAGS]
-    for name in names:
-        if names.count(name) > 1:
+    known = Counter(names)
+    for name, times in known.items():
+        if times > 1:
             raise ConfigError(f"the label config gives the name {name!r} to more than one tag; names must be unique")
     for tag in tags:
         for target in _targets(tag):
-            if target not in names:
+            if target not in known:
                 raise ConfigError(f"the tag {tag.name} {tag.attributes['name']!r} has toName {target!r}, which names no tag")
 
 

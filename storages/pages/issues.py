@@ -25,7 +25,7 @@ from storages.status import runs_of
 
 PAGE_SIZE = 50
 COLUMNS = ("key", "row", "code", "message", "created_at")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a cell a formula (OWASP, "CSV Injection")
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")  # what makes a cell a formula (OWASP, "CSV Injection")
 BYTE_ORDER_MARK = "\ufeff"  # without it spreadsheets read UTF-8 as something else
 
 

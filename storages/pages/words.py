@@ -73,8 +73,13 @@ def state_of(run: Run | None) -> StateWords:
     return STATES[State(run.state) if run else State.INITIALIZED]
 
 
+# what turns the direction of the text around it (Unicode Standard Annex #9, "Explicit Directional Formatting Characters")
+TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C])
+
+
 def title_of(storage: Storage) -> str:
-    return storage.title or f"Untitled {BACKENDS[storage.type].title}"
+    """Without characters that would turn a sentence around in which it stands."""
+    return (storage.title or "").translate(TURNING) or f"Untitled {BACKENDS[storage.type].title}"
 
 
 def location_of(storage: Storage) -> list[tuple[str, str]]:

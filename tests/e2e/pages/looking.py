@@ -89,6 +89,8 @@ class Visitor:
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium; a machine without it fails here (.ci/run installs it)."""
     assert (binary := shutil.which("chromium")), "chromium is missing: apt-get install chromium"
+    # Playwright's loop runs in this thread, so that Django takes all that follows for asynchronous; none of it is
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=binary, args=[*SWITCHES.split(), "--mute-audio"])
         yield browser

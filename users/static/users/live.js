@@ -27,7 +27,8 @@
       place.prepend(told);
     }
     told.toggleAttribute("data-polled", polls(event));
-    told.textContent = status === 403 || status === 404
+    const stale = event.detail.xhr.getResponseHeader("X-Page") === "stale";
+    told.textContent = stale ? "This page is too old: somebody signed in again in this browser. Reload it." : status === 403 || status === 404
       ? "This is gone, or you may not see it any more. Reload the page."
       : `The server could not do this (${status}). Reload the page and try again; its log says more.`;
   });

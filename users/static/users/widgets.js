@@ -53,8 +53,13 @@
     } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       const step = event.key === "ArrowDown" ? 1 : -1;
-      items[(at + step + items.length) % items.length].focus();
+      items[at < 0 && step < 0 ? items.length - 1 : (at + step + items.length) % items.length].focus();
     }
+  });
+
+  document.addEventListener("focusout", (event) => {
+    const menu = event.target instanceof Element && event.target.closest("details.menu[open]");
+    if (menu && event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
   });
 
   // A part with data-if-field="auth_type" data-if-values="pat dbx_sp" is shown and sent only with one of these values.
