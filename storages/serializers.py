@@ -15,6 +15,7 @@ from projects.access import key_of, visible_projects
 from projects.models import Project
 from storages import keys, names, places, schedules, status, webhooks
 from storages.api.errors import to_validation_error
+from storages.api.forms import label_of
 from storages.base import Storage, new_revision
 from storages.errors import ConfigInvalid, EgressDenied, StorageError
 from storages.fields import SecretField, secret_names
@@ -88,11 +89,15 @@ class StorageSerializer(serializers.ModelSerializer):
         return project
 
     def validate(self, attributes: dict[str, Any]) -> dict[str, Any]:
-        """Keeps stored secrets, then checks the merged settings and the connection (unless ``check`` is False)."""
+        """Keeps stored secrets, then checks the merged settings and the connection (unless ``check`` is False).
+
+        Context ``erased``: names of settings that the chosen way to sign in has no use for; what is stored of them goes.
+        """
         secrets = secret_names(self.Meta.model)
         stored = self.instance
         if stored is not None:
             attributes = {k: v for k, v in attributes.items() if not (k in secrets and v == "")}
+            attributes |= self._emptied(stored)
             self._refuse_redirected_secret(stored, attributes, secrets)
         if SCHEDULE & set(attributes):
             self._check_schedule(self.merged(attributes))
@@ -131,6 +136,10 @@ class StorageSerializer(serializers.ModelSerializer):
             setattr(storage, name, value)
         return storage
 
+    def _emptied(self, stored: Storage) -> dict[str, Any]:
+        columns = [self.Meta.model._meta.get_field(name) for name in self.context.get("erased", ()) if getattr(stored, name)]
+        return {column.name: None if column.null else "" for column in columns}
+
     def _check_schedule(self, storage: Storage) -> None:
         try:
             schedules.check(storage.sync_schedule, storage.sync_timezone)
@@ -143,8 +152,11 @@ class StorageSerializer(serializers.ModelSerializer):
         changed = [n for n in stored.secret_bound if n in attributes and (attributes[n] or "") != (getattr(stored, n) or "")]
         kept = [name for name in secrets if getattr(stored, name) and name not in attributes]
         if changed and kept:
-            message = f"enter the credentials ({', '.join(kept)}) again when changing {', '.join(changed)}"
-            raise ValidationError({name: [message] for name in changed})
+            labels = {name: label_of(stored._meta.get_field(name)) for name in (*kept, *changed)}
+            where = ", ".join(labels[name] for name in changed)
+            message = f"enter the credentials ({', '.join(labels[name] for name in kept)}) again when changing {where}"
+            again = f"enter this again when changing {where}"
+            raise ValidationError({name: [message] for name in changed} | {name: [again] for name in kept})
 
     def check_connection(self, storage: Storage) -> None:
         """Raises the 400 that names what is wrong with the connection."""

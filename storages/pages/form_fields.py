@@ -41,6 +41,7 @@ class FormField:
     secret: bool = False
     kept: bool = False
     clearable: bool = False
+    cleared: bool = False  # what is stored is to go, unless that is taken back
     focus: bool = False  # the first one with an error
     shown: bool = True
     if_field: str = ""  # the control is of use only while that field has one of ``if_values``
@@ -53,6 +54,17 @@ class FormField:
         parts = {"help": self.help, "kept": self.kept, "error": self.errors}
         return " ".join(f"{part}-{self.name}" for part, there in parts.items() if there)
 
+    @property
+    def error_text(self) -> str:
+        """The errors as sentences."""
+        return " ".join(begin_sentence(text) for text in self.errors)
+
+
+def begin_sentence(text: str) -> str:
+    """With a capital letter if it begins with a word; not with a value, such as an address, which must stay what it is."""
+    first = text.split(" ", 1)[0]
+    return text[0].upper() + text[1:] if first.isalpha() and first.islower() else text
+
 
 def form_rows(
     backend: Backend,
@@ -62,18 +74,21 @@ def form_rows(
     errors: Mapping[str, Collection[str]] | None = None,
     stored: Storage | None = None,
     kept: Collection[str] = (),
+    cleared: Collection[str] = (),
     leave_out: Collection[str] = (),
     only: Collection[str] | None = None,
 ) -> list[list[FormField]]:
     """The form's rows of fields, in the order of the API's declaration.
 
-    ``stored``: the storage that is edited; ``kept``: secrets that were entered before and are kept elsewhere.
+    ``stored``: the storage that is edited; ``kept``: secrets that were entered before and are kept elsewhere;
+    ``cleared``: secrets that are to go from where they are stored.
     """
     model = model_of(backend, side)
     layout = forms.layout(backend, model, DIRECTIONS[side])
     presets = {one["name"]: _preset(one, model) for row in layout for one in row["fields"]}
     found = {one["name"]: errors[one["name"]] for row in layout for one in row["fields"] if errors and one["name"] in errors}
-    drawing = _Drawing(backend, model, presets | dict(values), found, {*kept, *_stored(model, stored, only)})
+    known = set(_stored(model, stored, only))
+    drawing = _Drawing(backend, model, presets | dict(values), found, {*kept, *known} - set(cleared), known & set(cleared))
     rows = []
     for row in layout:
         told = [one for one in row["fields"] if one["name"] not in leave_out and (only is None or one["name"] in only)]
@@ -85,6 +100,19 @@ def form_rows(
 def is_shown(condition: tuple[str, Collection[str]] | None, values: Mapping[str, Any]) -> bool:
     """Whether a field with this condition of ``Backend.shown_if`` is of use while the others are ``values``."""
     return condition is None or str(values.get(condition[0], "")).lower() in condition[1]
+
+
+def unused_fields(backend: Backend, side: str, values: Mapping[str, Any]) -> set[str]:
+    """Names of the settings that are of no use, and not shown, while the others are ``values``."""
+    model = model_of(backend, side)
+    told = [one for row in forms.layout(backend, model, DIRECTIONS[side]) for one in row["fields"]]
+    filled = {one["name"]: _preset(one, model) for one in told} | dict(values)
+    return {one["name"] for one in told if not is_shown(_condition(backend, one), filled)}
+
+
+def _condition(backend: Backend, told: Mapping[str, Any]) -> tuple[str, Collection[str]] | None:
+    """The backend's own, else that of a switch which the API's declaration names."""
+    return backend.shown_if.get(told["name"], (told["dependency"], ("true",)) if "dependency" in told else None)
 
 
 def _preset(told: Mapping[str, Any], model: type[Storage]) -> Any:
@@ -107,12 +135,12 @@ class _Drawing:
     values: Mapping[str, Any]
     errors: Mapping[str, Collection[str]]
     kept: Collection[str]
+    cleared: Collection[str]
 
     def draw(self, told: Mapping[str, Any]) -> FormField:
         name, kind = told["name"], told["type"]
         value = "" if kind == "password" else self.values.get(name, "")
-        depends = (told["dependency"], ("true",)) if "dependency" in told else None
-        condition = self.backend.shown_if.get(name, depends)
+        condition = _condition(self.backend, told)
         return FormField(
             name=name,
             label=told["label"],
@@ -125,7 +153,8 @@ class _Drawing:
             errors=tuple(self.errors.get(name, ())),
             secret=kind == "password",
             kept=name in self.kept,
-            clearable=name in self.kept and self.model._meta.get_field(name).null,
+            clearable=name in {*self.kept, *self.cleared} and self.model._meta.get_field(name).null,
+            cleared=name in self.cleared,
             focus=name == next(iter(self.errors), None),
             shown=is_shown(condition, self.values),
             if_field=condition[0] if condition else "",

@@ -11,17 +11,20 @@ from storages.base import Storage
 from storages.pages.wizard import steps
 from storages.pages.wizard.checking import check, listing_refused, report_words
 from storages.pages.wizard.entry import Entry
-from storages.pages.wizard.opening import entry_page, sent
+from storages.pages.wizard.opening import ahead, entry_page, sent
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @entry_page(steps.CONNECTION)
 def connection(request: HttpRequest, entry: Entry) -> HttpResponseBase:
-    """The form; "Next" goes on with a connection that works, and tests it first if that was not done."""
-    names = _fields(entry)
+    """The form; "Next" goes on with a connection that works, and tests it first if that was not done.
+
+    The stepper of a stored storage leads on without: it may be the connection that is out of order.
+    """
+    names, asked = _fields(entry), ahead(entry, steps.CONNECTION)
     storage = _entered(entry, names) if request.method == "POST" else None
-    if storage and (entry.draft.verified or _works(entry, storage, names)):
-        return sent(request, entry.base + steps.FLOWS[entry.side][2])
+    if storage and ((asked and entry.stored) or entry.draft.verified or _works(entry, storage, names)):
+        return sent(request, entry.path_of(asked or steps.FLOWS[entry.side][2]))
     return _page(entry, "connection.html")
 
 

@@ -1,5 +1,6 @@
 """A draft on its way through the wizard: what is entered, what the serializer says of it, and the storage it would become."""
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -8,14 +9,15 @@ from typing import Any
 from django.http import HttpRequest
 
 from projects.models import Project
+from storages.api.forms import label_of
 from storages.backends import BACKENDS
 from storages.base import Backend, Storage
 from storages.drafts import StorageDraft
 from storages.fields import SecretField, secret_names
 from storages.pages.access import SOURCE, model_of, side_of
-from storages.pages.form_fields import FormField, form_rows, is_shown
+from storages.pages.form_fields import FormField, form_rows, unused_fields
 from storages.pages.wizard import steps
-from storages.pages.wizard.posted import read_values
+from storages.pages.wizard.posted import is_ticked, read_values
 from storages.serializers import StorageSerializer
 
 Errors = dict[str, list[str]]
@@ -54,6 +56,10 @@ class Entry:
         """The path of the first step, which a new draft can come back to."""
         return f"/projects/{self.project.pk}/settings/storage/{self.side}/new?draft={self.draft.pk}"
 
+    def path_of(self, step: str) -> str:
+        """Where the page of ``step`` is."""
+        return self.chooser if step == steps.PROVIDER else self.base + step
+
     @cached_property
     def secrets(self) -> Collection[str]:
         return secret_names(self.model)
@@ -67,6 +73,7 @@ class Entry:
 
     def take(self, names: Collection[str]) -> None:
         """Keeps what the request's form holds of these settings, right or wrong; an empty secret keeps the one before."""
+        self._take_back(names)
         shown, entered = self.values, self.draft.values
         posted = read_values(self.request.POST, self.model, names)
         if self.stored is not None:  # what is as it was is not to be written
@@ -75,13 +82,28 @@ class Entry:
         self.draft.enter(posted)
 
     def rows(self, names: Collection[str]) -> list[list[FormField]]:
-        kept = [name for name, value in self.draft.values.items() if name in self.secrets and value]
-        return form_rows(self.backend, self.side, self.values, errors=self.errors, stored=self.stored, kept=kept, only=set(names))
+        entered = {name: value for name, value in self.draft.values.items() if name in self.secrets}
+        told = {
+            "errors": self.errors,
+            "stored": self.stored,
+            "kept": [name for name, value in entered.items() if value],
+            "cleared": [name for name, value in entered.items() if not value],
+        }
+        return form_rows(self.backend, self.side, self.values, only=set(names), **told)
+
+    def _take_back(self, names: Collection[str]) -> None:
+        """Secrets that were to be removed and are not ticked any more stay what they are."""
+        before, post = self.draft.values, self.request.POST
+        undone = {one for one in names if one in self.secrets and one in before and not before[one] and not is_ticked(post, one)}
+        if undone:
+            self.draft.entered = json.dumps({name: value for name, value in before.items() if name not in undone})
+            self.draft.report = None
 
     def serializer(self, names: Collection[str], *, check: bool) -> StorageSerializer:
         """Holds the entered settings ``names`` against the rules of the API."""
         kind = self.backend.import_serializer if self.side == SOURCE else self.backend.export_serializer
-        context = {"request": self.request, "check": check}
+        erased = unused_fields(self.backend, self.side, self.values) & set(self.backend.shown_if)
+        context = {"request": self.request, "check": check, "erased": erased}
         return kind(self.stored, data=self._data(names), partial=self.stored is not None, context=context)
 
     def judge(self, names: Collection[str], shown: Collection[str]) -> Storage | None:
@@ -99,12 +121,15 @@ class Entry:
         return None if self.errors else self.built(serializer)
 
     def blame(self, found: dict[str, Any], shown: Collection[str]) -> None:
-        """Notes messages of the API beside the fields on this page; those of steps to come are left for these."""
+        """Notes messages of the API beside the fields that are seen; those of steps to come are left for these."""
+        hidden = unused_fields(self.backend, self.side, self.values)
         later = set(steps.up_to(self.backend, self.side, steps.REVIEW)) - set(shown)
         for name, texts in found.items():
             if name not in later:
-                place = name if name in shown else TOP
-                self.errors.setdefault(place, []).extend(str(text) for text in (texts if isinstance(texts, list) else [texts]))
+                place = name if name in shown and name not in hidden else TOP
+                about = f"{label_of(self.model._meta.get_field(name))}: " if name in hidden else ""
+                said = texts if isinstance(texts, list) else [texts]
+                self.errors.setdefault(place, []).extend(f"{about}{text}" for text in said)
 
     def built(self, serializer: StorageSerializer) -> Storage:
         """The storage as the valid serializer would save it."""
@@ -113,24 +138,15 @@ class Entry:
         return storage
 
     def _data(self, names: Collection[str]) -> dict[str, Any]:
-        """What to send: fields that are not shown with the chosen values are left out, or emptied where one is stored."""
-        values = self.values
-        model_defaults = {one.name: one.get_default() for one in self.model._meta.concrete_fields}
-        hidden = {name for name, condition in self.backend.shown_if.items() if not is_shown(condition, model_defaults | values)}
-        data = {name: value for name, value in self.draft.values.items() if name in names and name not in hidden}
-        for name in hidden:
-            if self.stored is not None and getattr(self.stored, name):
-                data[name] = None if self.model._meta.get_field(name).null else ""
-        return data | {"project": self.project.pk}
+        """What to send: fields that are not shown with the chosen values are left out."""
+        sent = set(names) - unused_fields(self.backend, self.side, self.values)
+        return {name: value for name, value in self.draft.values.items() if name in sent} | {"project": self.project.pk}
 
     def context(self, step: str, **more: Any) -> dict[str, Any]:
         """What every step's template needs."""
-        urls = {one: self.base + one for one in reachable(self)}
-        if steps.PROVIDER in urls:
-            urls[steps.PROVIDER] = self.chooser
         return {
             "project": self.project, "section": "storage", "entry": self, "step": step, "title": steps.TITLES[step],
-            "steps": steps.marks(self.side, step, urls), "top_errors": self.errors.get(TOP, ()),
+            "steps": steps.marks(self.side, step, reachable(self)), "top_errors": self.errors.get(TOP, ()),
             "editing": self.stored is not None, "is_source": self.side == SOURCE,
         } | more  # fmt: skip
 

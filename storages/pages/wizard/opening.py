@@ -18,11 +18,15 @@ from storages.pages.access import backend_of, model_of, page, side_of
 from storages.pages.wizard import steps
 from storages.pages.wizard.entry import Entry, reachable
 
+GO = "go"  # the name of the buttons that lead to a step
 GONE = "This storage was deleted meanwhile, and what you had changed with it."
 
 
 def entry_page(step: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
-    """For views of a draft: they get its Entry. A draft is seen by its user alone; a step that is not reached leads back."""
+    """For views of a draft: they get its Entry. A draft is seen by its user alone; a step that is not reached leads back.
+
+    A form that is sent to go back is kept as it is, right or wrong; on the way forward the view judges it.
+    """
 
     def decorate(view: Callable[[HttpRequest, Entry], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @page
@@ -39,11 +43,28 @@ def entry_page(step: str) -> Callable[[Callable[..., HttpResponseBase]], Callabl
             entry = Entry(request, project, found, stored)
             if step not in reachable(entry):
                 return sent(request, f"{entry.base}{steps.CONNECTION}")
+            if request.method == "POST" and GO in request.POST and not ahead(entry, step):
+                return _leave(entry, step)
             return view(request, entry)
 
         return opened
 
     return decorate
+
+
+def ahead(entry: Entry, step: str) -> str:
+    """The step behind ``step`` that the request's form asks to go to, "" if it asks for none."""
+    flow, asked = steps.FLOWS[entry.side], entry.request.POST.get(GO, "")
+    return asked if asked in flow[flow.index(step) + 1 :] else ""
+
+
+def _leave(entry: Entry, step: str) -> HttpResponse:
+    """Keeps what the form of ``step`` holds and goes where it asks to, or to the same step if that cannot be opened."""
+    also = {"prefix"} & set(entry.request.POST) & set(steps.up_to(entry.backend, entry.side, steps.SETTINGS))
+    if names := {*steps.fields_of(entry.backend, entry.side, step), *also}:
+        entry.take(names)
+    asked = entry.request.POST[GO]
+    return sent(entry.request, entry.path_of(asked if asked in reachable(entry) else step))
 
 
 def _turned_away(request: HttpRequest, project: Project, message: str) -> HttpResponse:

@@ -29,12 +29,11 @@ def choose(request: HttpRequest, project: Project, side: str) -> HttpResponseBas
     chosen = request.POST.get("type", before.type if before else next(iter(BACKENDS)))
     if request.method == "POST" and chosen in BACKENDS:
         return redirect(_path(project, _begin(request, project, side, chosen, before), steps.CONNECTION))
-    urls = {steps.CONNECTION: _path(project, before, steps.CONNECTION)} if before else {}
     context = {
         "project": project,
         "section": "storage",
         "title": steps.TITLES[steps.PROVIDER],
-        "steps": steps.marks(side, steps.PROVIDER, urls),
+        "steps": steps.marks(side, steps.PROVIDER, {steps.CONNECTION} if before else ()),
         "is_source": side == SOURCE,
         "backends": BACKENDS.values(),
         "chosen": chosen,

@@ -13,10 +13,11 @@ from rest_framework.exceptions import APIException
 
 from projects.models import Project
 from storages import jobs
-from storages.api import forms
+from storages.api import forms, starting
 from storages.api.forms import label_of
 from storages.base import Storage
 from storages.drafts import StorageDraft
+from storages.errors import StorageError
 from storages.pages.access import page
 from storages.pages.wizard import steps
 from storages.pages.wizard.entry import TOP, Entry
@@ -51,8 +52,12 @@ def _follow_up(entry: Entry, storage: Storage, *, sync: bool) -> str:
     if entry.draft.direction == "export":
         if entry.stored is None and forms.sync_on_creation() and jobs.start_export(storage, user, trigger="create"):
             return f"{name} is connected. Annotations that are there already are being written to it."
-    elif sync and storage.synchronizable and jobs.start_import(storage, user):
-        return f"{name} is saved, and its sync has begun. You can leave this page."
+    elif sync and storage.synchronizable:
+        try:
+            if starting.start_sync(storage, user, "page"):
+                return f"{name} is saved, and its sync has begun. You can leave this page."
+        except StorageError as error:
+            return f"{name} is saved, but its sync could not begin: {error}"
     return f"{name} is saved." if entry.stored else f"{name} is connected. Press Sync to begin."
 
 

@@ -13,7 +13,7 @@ from storages.errors import StorageError
 from storages.pages.wizard import steps
 from storages.pages.wizard.checking import check, report_words
 from storages.pages.wizard.entry import Entry
-from storages.pages.wizard.opening import entry_page, sent
+from storages.pages.wizard.opening import ahead, entry_page, sent
 
 # quick filters by import method (behaviour.md §9.2)
 FILTERS = {
@@ -37,7 +37,7 @@ FILTERS = {
 def settings(request: HttpRequest, entry: Entry) -> HttpResponseBase:
     """The form; "Next" goes on, and tests the connection again if the prefix has become another one."""
     if request.method == "POST" and (storage := entered(entry)):
-        if _still_works(entry, storage):
+        if (entry.stored and ahead(entry, steps.SETTINGS)) or _still_works(entry, storage):
             return sent(request, entry.base + steps.REVIEW)
     elif request.method != "POST":
         _choose_method(entry)

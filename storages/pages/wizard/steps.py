@@ -1,6 +1,6 @@
 """The steps of the wizard: their names, the fields each asks for, and which of them can be opened. Derived from declarations."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import NamedTuple
 
 from storages.api import forms
@@ -20,11 +20,11 @@ IMPORT_FIELDS = ("prefix", "use_blob_urls", "regex_filter", "recursive_scan")  #
 
 
 class Mark(NamedTuple):
-    """A step as the stepper shows it; ``url`` is "" where it cannot be opened yet."""
+    """A step as the stepper shows it; ``step`` is "" where it cannot be opened yet."""
 
     number: int
     title: str
-    url: str
+    step: str
     done: bool
     current: bool
 
@@ -55,8 +55,10 @@ def step_of(backend: Backend, side: str, name: str) -> str:
     return next((step for step in FLOWS[side] if name in fields_of(backend, side, step)), "")
 
 
-def marks(side: str, step: str, urls: Mapping[str, str]) -> list[Mark]:
-    """The stepper at ``step``; ``urls``: of the steps that can be opened. The first is left out where it cannot be chosen."""
-    flow = [one for one in FLOWS[side] if one != PROVIDER or PROVIDER in urls or step == PROVIDER]
+def marks(side: str, step: str, open_steps: Collection[str]) -> list[Mark]:
+    """The stepper at ``step``; the first is left out where it cannot be chosen."""
+    flow = [one for one in FLOWS[side] if one != PROVIDER or PROVIDER in open_steps or step == PROVIDER]
     at = flow.index(step)
-    return [Mark(place + 1, TITLES[one], urls.get(one, ""), place < at, place == at) for place, one in enumerate(flow)]
+    return [
+        Mark(place + 1, TITLES[one], one if one in open_steps else "", place < at, place == at) for place, one in enumerate(flow)
+    ]

@@ -109,7 +109,7 @@ def test_a_stored_bucket_is_changed_without_its_secret(visitor: Visitor, home: s
     type_into(page, "Storage Title", "Renamed")
     press(page, "Next")
     expect(page.get_by_role("heading", name="Import settings")).to_be_visible()
-    page.get_by_role("link", name="Review & Confirm").focus()
+    page.get_by_role("button", name="Review & Confirm").focus()
     page.keyboard.press("Enter")
     press(page, "Save")
     expect(page.get_by_text("Renamed is saved.")).to_be_visible()

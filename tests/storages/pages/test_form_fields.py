@@ -6,7 +6,7 @@ from django.template.loader import render_to_string
 from storages.backends import BACKENDS
 from storages.fields import secret_names
 from storages.pages.access import model_of
-from storages.pages.form_fields import FormField, form_rows
+from storages.pages.form_fields import FormField, form_rows, unused_fields
 
 SIDES = ("source", "target")
 
@@ -77,3 +77,30 @@ def test_only_what_may_be_empty_can_be_removed():
 def test_rows_can_be_narrowed():
     assert set(fields("s3", only={"title", "bucket"})) == {"title", "bucket"}
     assert "title" not in fields("s3", leave_out={"title"})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("must not be empty", "Must not be empty"),
+        ("s3://data/a.png is not there", "s3://data/a.png is not there"),
+        ("s3_endpoint is no address", "s3_endpoint is no address"),
+        ("Not a bucket name", "Not a bucket name"),
+        ("", ""),
+    ],
+)
+def test_errors_begin_with_a_capital_letter_but_values_stay_what_they_are(text, told):
+    assert f"<span>{told}</span>" in drawn(FormField("bucket", "Bucket", errors=(text,)))
+
+
+def test_a_secret_that_is_to_go_is_ticked_and_not_told_as_kept():
+    storage = BACKENDS["s3"].import_model(aws_secret_access_key="s3cr3t")
+    field = fields("s3", stored=storage, cleared=["aws_secret_access_key"])["aws_secret_access_key"]
+    assert field.clearable and not field.kept and 'value="true" checked' in drawn(field)
+    assert not fields("s3", cleared=["aws_secret_access_key"])["aws_secret_access_key"].clearable, "nothing is stored"
+
+
+def test_fields_of_no_use_are_known_by_method_and_by_switch():
+    assert unused_fields(BACKENDS["s3"], "source", {"presign": False}) == {"presign_ttl"}
+    assert unused_fields(BACKENDS["s3"], "source", {}) == set()
+    assert unused_fields(BACKENDS["databricks"], "target", {"auth_type": "dbx_sp"}) == {"token", "tenant_id"}

@@ -66,6 +66,7 @@ def test_a_source_is_connected_step_by_step_and_synced(person, settings_of_s3, s
     assert storage.aws_secret_access_key == s3.secret_key
     work()
     assert project.tasks.count() == 3
+    assert project.import_storages.get().run.trigger == "page"
     assert person.get("review").status_code == 404, "the draft is gone"
 
 
@@ -125,10 +126,34 @@ def test_another_provider_takes_the_title_along(person):
 def test_the_stepper_leads_to_pages_that_are_there(person, settings_of_s3):
     person.begin("s3").post("connection", **settings_of_s3)
     for step in ("connection", "settings", "review"):
-        links = re.findall(r'<span class="name"><a href="([^"]+)"', person.page(step))
-        assert len(links) == 3, "all but the one that is open"
-        assert [person.client.get(link).status_code for link in links] == [200, 200, 200]
-        assert 'aria-current="step"' in person.page(step)
+        page = person.page(step)
+        others = re.findall(r'form="wizard-form" name="go" value="([^"]+)" formnovalidate', page)
+        assert len(others) == 3, "all but the one that is open"
+        for other in others:
+            answer = person.post(step, **settings_of_s3 | {"use_blob_urls": "True", "go": other})
+            assert answer.status_code == 302 and person.client.get(answer["Location"]).status_code == 200
+            assert answer["Location"].endswith(other) or other == "provider" and "/source/new?draft=" in answer["Location"]
+        assert 'aria-current="step"' in page and 'id="wizard-form"' in page
+        assert page.index('tabindex="-1" aria-hidden="true"') < page.index('name="go"'), "Enter in a field must not lead back"
+
+
+def test_going_back_keeps_what_was_typed_and_going_on_needs_values_that_can_be_used(person, settings_of_s3):
+    person.begin("s3").post("connection", **settings_of_s3)
+    typed = {"use_blob_urls": "True", "regex_filter": "([", "prefix": "ships"}
+    assert person.post("settings", **typed, go="review").status_code == 200, "the filter is wrong"
+    answer = person.post("settings", **typed | {"prefix": "boats"}, go="connection")
+    assert answer["Location"] == f"{person.draft}/connection"
+    assert 'value="boats"' in person.page("settings") and 'value="(["' in person.page("settings")
+    answer = person.post("connection", **settings_of_s3 | {"title": "", "bucket": "!"}, go="provider")
+    assert "/source/new?draft=" in answer["Location"]
+    assert person.stored.values["bucket"] == "!"
+
+
+@pytest.mark.parametrize("go", ["nowhere", "names", "", "summary"])
+def test_a_step_that_is_not_there_leads_to_the_same_and_saves_nothing(person, settings_of_s3, project, go):
+    person.begin("s3").post("connection", **settings_of_s3)
+    assert person.post("review", go=go)["Location"] == f"{person.draft}/review"
+    assert not project.import_storages.exists()
 
 
 def test_a_secret_that_no_key_opens_is_told_and_breaks_no_page(person, create, s3_settings, settings):

@@ -2,7 +2,9 @@
 
 import pytest
 
+from storages.api.forms import label_of
 from storages.drafts import StorageDraft
+from storages.pages.wizard.entry import TOP, Entry
 from tests.backends.databricks_volume import body, columns, fake  # noqa: F401 - fixtures
 from tests.storages.pages.wizard import Person, error_of
 
@@ -129,3 +131,20 @@ def test_htmx_gets_the_form_alone_and_what_to_announce(person, filled):
     answer = person.client.post(f"{person.draft}/test", filled, headers={"HX-Request": "true"})
     page = answer.content.decode()
     assert "<html" not in page and 'hx-swap-oob="innerHTML">Connection verified.' in page
+
+
+def test_what_is_wrong_in_a_field_that_is_not_shown_stops_nobody(person, filled):
+    page = person.begin("s3").post("connection", **filled | {"presign_ttl": "99999"}).content.decode()
+    assert error_of(page, "presign_ttl")
+    off = {name: value for name, value in filled.items() if name not in ("presign", "presign_ttl")}
+    assert person.post("connection", **off)["Location"].endswith("/settings")
+
+
+def test_an_error_of_a_field_that_is_not_shown_is_told_at_the_top(person, project, rf):
+    person.begin("s3").post("connection", title="Begun")
+    request = rf.get("/")
+    entry = Entry(request, project, person.stored, None)
+    entry.draft.enter({"presign": False})
+    entry.blame({"presign_ttl": ["Too long."], "bucket": ["No."]}, ["bucket", "presign", "presign_ttl"])
+    label = label_of(entry.model._meta.get_field("presign_ttl"))
+    assert entry.errors == {TOP: [f"{label}: Too long."], "bucket": ["No."]}

@@ -4,10 +4,13 @@ import pytest
 
 from storages.backends import BACKENDS
 from storages.drafts import StorageDraft
+from tests.backends.databricks_volume import body, columns, enrol, fake  # noqa: F401 - fixtures
+from tests.fakes.databricks import DatabricksFake
 from tests.storages.pages.wizard import Person, error_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
-S3 = BACKENDS["s3"]
+S3, DATABRICKS = BACKENDS["s3"], BACKENDS["databricks"]
+KEYS = "Access Key ID, Secret Access Key"
 
 
 @pytest.fixture
@@ -49,7 +52,8 @@ def test_another_host_asks_for_the_secrets_again(person, source, shown, s3):
     with S3Fake() as other:
         other.create_bucket("data")
         page = person.edit("s3", source).post("connection", **shown | {"s3_endpoint": other.url}).content.decode()
-        assert "Enter the credentials" in error_of(page, "s3_endpoint")
+        assert error_of(page, "s3_endpoint") == f"Enter the credentials ({KEYS}) again when changing S3 Endpoint"
+        assert error_of(page, "aws_secret_access_key") == "Enter this again when changing S3 Endpoint"
         assert not other.requests, "the stored key was not sent there"
         keys = {"aws_access_key_id": other.access_key, "aws_secret_access_key": other.secret_key}
         assert person.post("connection", **shown | {"s3_endpoint": other.url} | keys).status_code == 302
@@ -85,3 +89,62 @@ def test_saving_tests_the_connection_once_more(person, source, s3):
     s3.refuse_all()
     page = person.post("review", save="true").content.decode()
     assert "Nothing was saved." in page and StorageDraft.objects.exists()
+
+
+@pytest.fixture
+def volume(create, body, fake):  # noqa: F811
+    """A source on a volume that was connected with a token."""
+    return create("databricks", body(fake, title="Volume"), use_blob_urls=True)["id"]
+
+
+def typed(fake, method: str) -> dict:  # noqa: F811
+    """What a browser sends of a volume's connection."""
+    switches = {"verify_tls": "true", "request_timeout_s": "30", "stream_chunk_bytes": "1048576"}
+    return columns(fake, method, title="Volume") | switches
+
+
+def test_another_way_to_sign_in_erases_the_secret_of_the_one_before(person, volume, fake):  # noqa: F811
+    assert person.edit("databricks", volume).post("connection", **typed(fake, "dbx_sp")).status_code == 302
+    stored = DATABRICKS.import_model.objects.get(pk=volume)
+    assert stored.token == fake.pat, "nothing counts before it is saved"
+    assert person.post("review", save="true")["Location"] == person.home
+    stored.refresh_from_db()
+    assert (stored.auth_type, stored.token, stored.client_id) == ("dbx_sp", "", "crane-7")
+
+
+def test_the_host_can_change_with_the_way_to_sign_in_and_after_it(person, volume, fake):  # noqa: F811
+    person.edit("databricks", volume)
+    with DatabricksFake() as other:
+        enrol(other)
+        assert person.post("connection", **typed(other, "dbx_sp")).status_code == 302
+        assert person.post("review", save="true")["Location"] == person.home
+        assert DATABRICKS.import_model.objects.get(pk=volume).host == other.url
+        requests = len(fake.requests)
+        page = person.edit("databricks", volume).post("connection", **typed(fake, "dbx_sp") | {"client_secret": ""})
+        assert "again when changing" in error_of(page.content.decode(), "client_secret")
+        assert len(fake.requests) == requests, "the stored secret was not sent there"
+        assert person.post("connection", **typed(fake, "dbx_sp")).status_code == 302
+
+
+def test_a_secret_that_is_to_go_is_shown_so_and_can_be_kept_after_all(person, source, shown, s3):
+    box = 'name="clear-aws_secret_access_key" value="true"'
+    page = person.edit("s3", source).post("test", **shown, **{"clear-aws_secret_access_key": "true"}).content.decode()
+    assert f"{box} checked" in page and 'id="kept-aws_secret_access_key"' not in page
+    assert person.stored.values["aws_secret_access_key"] is None
+    page = person.post("test", **shown).content.decode()
+    assert box in page and f"{box} checked" not in page and 'id="kept-aws_secret_access_key"' in page
+    assert "aws_secret_access_key" not in person.stored.values and "The connection works" in page
+
+
+def test_a_secret_that_is_typed_wins_over_its_removal(person, source, shown, s3):
+    both = {"aws_secret_access_key": s3.secret_key, "clear-aws_secret_access_key": "true"}
+    page = person.edit("s3", source).post("test", **shown, **both).content.decode()
+    assert "The connection works" in page and person.stored.values["aws_secret_access_key"] == s3.secret_key
+
+
+def test_the_steps_of_a_storage_that_is_down_can_be_opened_all_the_same(person, source, shown, s3):
+    person.edit("s3", source)
+    s3.refuse_all()
+    assert person.post("connection", **shown | {"title": "Renamed"}, go="settings")["Location"].endswith("/settings")
+    assert person.post("connection", **shown | {"title": ""}, go="settings").status_code == 200
+    assert person.post("connection", **shown).status_code == 200, "Next tests the connection"

@@ -34,7 +34,7 @@ def test_why_objects_are_left_out_is_counted_by_reason(person, s3):
         s3.put("data", key, b"pixels")
     person.post("preview", use_blob_urls="True", regex_filter=".*png")
     page = person.page("left-out")
-    assert "2 new objects" in page and "1 left out" in page and "notes.txt" in page and "file name filter" in page
+    assert "2 new objects" in page and "1 left out" in page and "notes.txt" in page and "File Name Filter" in page
     assert "Some left out" in page and "deep/" in page and "sub-folders" in page
 
 
@@ -71,6 +71,7 @@ def test_hostile_names_do_no_harm(person, s3):
     for key in (HOSTILE, "\u202egnp.exe.png", "x" * 1000 + ".png"):
         s3.put("data", key, b"pixels")
     page = person.post("preview", use_blob_urls="True").content.decode()
+    assert f'title="{"x" * 1000}.png"' in page, "keys are cut to two lines, and whole when pointed at"
     assert "<img src=x" not in page and "&lt;img src=x onerror=alert(1)&gt;.png" in page
     assert "<img src=x" not in person.page("summary") and "<img src=x" not in person.page("left-out")
 
