@@ -152,11 +152,12 @@ class StorageSerializer(serializers.ModelSerializer):
         changed = [n for n in stored.secret_bound if n in attributes and (attributes[n] or "") != (getattr(stored, n) or "")]
         kept = [name for name in secrets if getattr(stored, name) and name not in attributes]
         if changed and kept:
-            labels = {name: label_of(stored._meta.get_field(name)) for name in (*kept, *changed)}
-            where = ", ".join(labels[name] for name in changed)
-            message = f"enter the credentials ({', '.join(labels[name] for name in kept)}) again when changing {where}"
-            again = f"enter this again when changing {where}"
-            raise ValidationError({name: [message] for name in changed} | {name: [again] for name in kept})
+            on_page = "erased" in self.context  # where people see labels, and the message beside each field that it is about
+            told = {name: label_of(stored._meta.get_field(name)) if on_page else name for name in (*kept, *changed)}
+            where = ", ".join(told[name] for name in changed)
+            message = f"enter the credentials ({', '.join(told[name] for name in kept)}) again when changing {where}"
+            again = {name: [f"enter this again when changing {where}"] for name in kept} if on_page else {}
+            raise ValidationError({name: [message] for name in changed} | again)
 
     def check_connection(self, storage: Storage) -> None:
         """Raises the 400 that names what is wrong with the connection."""

@@ -1,9 +1,11 @@
-"""The service once per database, and a bucket to connect it to."""
+"""The service once per database, a bucket to connect it to, and one browser: Playwright takes no second one in a process."""
 
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.e2e.pages.looking import chromium
 from tests.e2e.server import RunningServer, running
 from tests.fakes.s3 import S3Fake
 from tests.fakes.s3 import s3 as s3  # noqa: F401 - the fixture
@@ -26,3 +28,9 @@ def bucket(s3: S3Fake) -> S3Fake:
     s3.put("data", "tasks/two.jsonl", b'{"image": "s3://data/ships/1.png"}\n{"data": {"image": "s3://data/ships/2.png"}}\n')
     s3.create_bucket("target")
     return s3
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser

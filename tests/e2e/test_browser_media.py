@@ -2,7 +2,6 @@
 
 import io
 import math
-import shutil
 import struct
 import wave
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import urllib3
-from playwright.sync_api import Browser, Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Response, expect
 
 from tests.e2e.server import RunningServer, running
 from tests.fakes.s3 import S3Fake
@@ -20,7 +19,6 @@ CAP = 32768  # bytes of one range, so that no file here is read with less than f
 WEBM = (Path(__file__).parent / "media" / "ships.webm").read_bytes()
 SECONDS = {"video": 12, "audio": 10}
 PIXELS = 3
-SWITCHES = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
 SCRIPT = "document.title = 'the script ran'; parent.document.title = 'the script ran'"
 ACTIVE = {
     "page.html": ("text/html", f"<!doctype html><title>still</title><script>{SCRIPT}</script>"),
@@ -68,16 +66,6 @@ def picture() -> bytes:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     with running(tmp_path_factory.mktemp("watched"), "sqlite", RESOLVER_PROXY_MAX_RANGE_SIZE=str(CAP)) as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium; a machine without it fails here (.ci/run installs it)."""
-    assert (binary := shutil.which("chromium")), "chromium is missing: apt-get install chromium"
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=binary, args=[*SWITCHES.split(), "--disable-sync", "--mute-audio"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

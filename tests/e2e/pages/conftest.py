@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, StorageState
 
-from tests.e2e.pages.looking import Visitor, chromium, visiting
+from tests.e2e.pages.looking import Visitor, visiting
 from tests.e2e.server import RunningServer, running
 
 
@@ -13,12 +13,6 @@ from tests.e2e.server import RunningServer, running
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     with running(tmp_path_factory.mktemp("pages"), "sqlite") as service:
         yield service
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="session")
