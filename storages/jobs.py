@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
@@ -30,12 +31,17 @@ log = logging.getLogger(__name__)
 HIDDEN = [f"storage__{name}" for name in secret_names(ImportStorage)]
 
 
+def _queued(run: Any, job: str) -> Any:
+    """Has a worker do ``job`` for a run that was begun, as soon as that is committed; None, no run, stays None."""
+    if run is not None:
+        transaction.on_commit(lambda: enqueue("low", f"storages.jobs.{job}", run.pk, run.job_id))
+    return run
+
+
 def start_import(storage: ImportStorage, user: User | None = None, trigger: str = "api") -> ImportRun | None:
     """Queues a sync of the source and returns its run; None if one is queued or running already."""
     run = importing.begin(storage, user, trigger)
-    if run is not None:
-        transaction.on_commit(lambda: enqueue("low", "storages.jobs.run_import", run.pk, run.job_id))
-    return run
+    return _queued(run, "run_import")
 
 
 def start_retry(
@@ -43,9 +49,7 @@ def start_retry(
 ) -> ImportRun | None:
     """Queues a run over the objects that failed before, or those of ``keys``; None if a run is queued or running already."""
     run = importing.begin(storage, user, trigger, retry=True, keys=keys)
-    if run is not None:
-        transaction.on_commit(lambda: enqueue("low", "storages.jobs.run_import", run.pk, run.job_id))
-    return run
+    return _queued(run, "run_import")
 
 
 def start_export(
@@ -53,9 +57,7 @@ def start_export(
 ) -> ExportRun | None:
     """Queues a sync of the target and returns its run; None if one is queued or running already."""
     run = status.begin(storage, user=user, trigger=trigger, only_new=only_new)
-    if run is not None:
-        transaction.on_commit(lambda: enqueue("low", "storages.jobs.run_export", run.pk, run.job_id))
-    return run
+    return _queued(run, "run_export")
 
 
 def start_snapshot(
@@ -63,9 +65,7 @@ def start_snapshot(
 ) -> ExportRun | None:
     """Queues a snapshot to the target and returns its run; None if a run is queued or under way already."""
     run = snapshots.begin(storage, user, trigger, form=form, name=name)
-    if run is not None:
-        transaction.on_commit(lambda: enqueue("low", "storages.jobs.run_export", run.pk, run.job_id))
-    return run
+    return _queued(run, "run_export")
 
 
 def start_export_retry(
@@ -73,9 +73,7 @@ def start_export_retry(
 ) -> ExportRun | None:
     """Queues a run over the objects that could not be written, or those of ``subjects``; None if one is queued or running."""
     run = exporting.begin_retry(storage, user, trigger, subjects)
-    if run is not None:
-        transaction.on_commit(lambda: enqueue("low", "storages.jobs.run_export", run.pk, run.job_id))
-    return run
+    return _queued(run, "run_export")
 
 
 def cancel(run: Run, user: User | None) -> bool:
