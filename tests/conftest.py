@@ -10,11 +10,16 @@ from storages.media import grants, signer
 from storages.providers import tokens
 from users.models import Organization, OrganizationMember, User
 
+LONG = ("test_backend_stories", "test_story", "tests/e2e/", "tests/faults/", "test_up.py", "tests/backends/", "test_splitting")
 DATABASE = {"db", "transactional_db", "live_server", "django_db_setup"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """ONLY_DATABASE_TESTS=1: the tests that use no database need not run once more for another one."""
+    """The longest files come first, so that no worker is left with one of them at the end.
+
+    ONLY_DATABASE_TESTS=1: the tests that use no database need not run once more for another one.
+    """
+    items.sort(key=lambda item: next((place for place, name in enumerate(LONG) if name in item.nodeid), len(LONG)))
     if os.environ.get("ONLY_DATABASE_TESTS"):
         config.hook.pytest_deselected(items=[item for item in items if not uses_database(item)])
         items[:] = [item for item in items if uses_database(item)]

@@ -41,7 +41,8 @@ class Stage(NamedTuple):
     answers: list[Response]
 
     def show(self, body: str) -> None:
-        """Puts ``body`` in place of what the server's own page shows."""
+        """``body`` on the server's origin, in place of a text that comes without the policy of our own pages."""
+        self.page.goto("/static/users/site.css")
         self.page.evaluate("body => { document.body.innerHTML = body; document.title = 'still' }", body)
 
 
