@@ -29,7 +29,10 @@ def begin_retry(storage: ExportStorage, user: User | None, trigger: str, subject
 
 
 def work(run: ExportRun, lease: str) -> None:
-    """Makes everything due (of a retry it is), then delivers until none of it is left. Raises LeaseLost, StorageError."""
+    """Makes everything due (of a retry it is), delivers until none of it is left, and ends the run.
+
+    Raises LeaseLost, StorageError.
+    """
     storage = run.storage.concrete()
     try:
         courier = Courier(storage, storage.client(), lease)
@@ -40,6 +43,7 @@ def work(run: ExportRun, lease: str) -> None:
                 if not courier.carry(run, lambda: status.beat(run, lease)):
                     time.sleep(0.5)  # the rest waits for its next try, or another worker has it
                     status.beat(run, lease)
+        status.complete(run, lease)
     except StorageError:
         outbox.disown(run)
         raise

@@ -158,10 +158,9 @@ def _take(model: type[Run], run_id: int) -> tuple[Run, str] | None:
 
 @contextmanager
 def _kept(run: Run, lease: str) -> Iterator[None]:
-    """Keeps the lease alive and ends the run as it deserves when the block is left."""
+    """Keeps the lease alive, and ends a run that could not go on to its end."""
     with _ended(run, lease), kept_alive(lambda: (status.beat(run, lease), outbox.renew(lease))):
         yield
-        status.complete(run, lease)
 
 
 @contextmanager

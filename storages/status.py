@@ -120,11 +120,16 @@ def count(model: type[Run], pk: int, **counters: int) -> None:
     model.objects.filter(pk=pk).update(**{name: F(name) + amount for name, amount in counters.items() if amount})
 
 
-def complete(run: Run, lease: str = "") -> None:
-    """Ends the run: ``completed``, or ``completed_with_errors`` when anything failed. Raises LeaseLost."""
+def complete(run: Run, lease: str = "", *, too_late: bool = False) -> None:
+    """Ends the run: ``completed``, or ``completed_with_errors`` when anything failed. Raises LeaseLost.
+
+    ``too_late``: also one that was ended meanwhile, since what it did cannot be taken back.
+    """
+    rows = type(run).objects.filter(pk=run.pk, lease=lease) if too_late else _owned(run, lease)
     now = timezone.now()
-    if not _owned(run, lease).filter(failed=0).update(**_end(State.COMPLETED), heartbeat=now):
-        _guarded(_owned(run, lease).update(**_end(State.COMPLETED_WITH_ERRORS, error=first_issues(run)), heartbeat=now))
+    if not rows.filter(failed=0).update(**_end(State.COMPLETED, error="", error_code=""), heartbeat=now):
+        error = first_issues(run)
+        _guarded(rows.update(**_end(State.COMPLETED_WITH_ERRORS, error=error, error_code=""), heartbeat=now))
 
 
 def _end(state: State, **more: Any) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def begin(storage: ExportStorage, user: User | None, trigger: str, *, form: str,
 
 
 def work(run: ExportRun, lease: str) -> None:
-    """Writes the snapshot; a task that could not be read back is left out and counted as failed.
+    """Writes the snapshot and ends the run; a task that could not be read back is left out and counted as failed.
 
     Raises LeaseLost, StorageError; then it is not there, at most some of its shards, or an issue says that it may be.
     """
@@ -124,14 +124,7 @@ class _Writing:
         self._put(places.MANIFEST, body, "application/json")
         self.complete = True
         status.count(ExportRun, self.run.pk, bytes=len(body), requests=1)
-        self._settle()
-
-    def _settle(self) -> None:
-        """Takes back an end that came while the manifest was written: readers see the snapshot, so that it was too late."""
-        now, errors = timezone.now(), status.first_issues(self.run) if self.left_out else ""
-        state = State.COMPLETED_WITH_ERRORS if errors else State.COMPLETED
-        ended = ExportRun.objects.filter(pk=self.run.pk, lease=self.lease).exclude(state__in=ACTIVE)
-        ended.update(state=state, error=errors, error_code="", finished_at=now, webhook_due=now)
+        status.complete(self.run, self.lease, too_late=True)  # readers see it, whoever ended the run meanwhile
 
     def _mark(self, cursor: str) -> None:
         """Raises LeaseLost; one statement, so that a run that has ended is not marked."""

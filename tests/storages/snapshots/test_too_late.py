@@ -35,6 +35,14 @@ def test_an_end_that_comes_while_the_manifest_is_written_comes_too_late(
     assert len(s3.keys("data", run["snapshot"]["folder"])) == 3, "the next snapshot leaves it alone"
 
 
+def test_an_end_that_comes_when_the_manifest_is_written_comes_too_late(api, target, snapshot, label, small, monkeypatch):
+    label(3)
+    place = target()
+    monkeypatch.setattr(status, "count", lambda *run, **counters: ends(api, place, "cancel"))
+    run = snapshot(place)
+    assert (run["state"], ExportRun.objects.get().error_code, manifest_of(place, run)["counts"]["tasks"]) == ("completed", "", 3)
+
+
 def test_an_end_before_the_manifest_is_begun_is_in_time(api, target, snapshot, label, small, when_asked):
     label(3)
     place = target()
