@@ -1,8 +1,11 @@
 """How storages and runs are named for people: states with a colour and a sentence, places, times. Asks the database nothing."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
+
+from django.db.models import Field
 
 from storages.api.forms import label_of
 from storages.backends import BACKENDS
@@ -45,6 +48,12 @@ NEXT_STEPS = {  # class of a failure: what to do about it
     "worker_lost": "Sync again: it goes on from where it stopped.",
     "cancelled": "Sync again when you like: it goes on from where it stopped.",
 }
+
+
+def in_labels(text: str, model: type[Storage]) -> str:
+    """A message of the API with the labels of settings in place of their names, as a form shows them."""
+    labels = {column.name: label_of(column) for column in model._meta.get_fields() if isinstance(column, Field)}
+    return re.sub(r"\b[a-z0-9]+(_[a-z0-9]+)+\b", lambda word: f"“{labels[word[0]]}”" if word[0] in labels else word[0], text)
 
 
 def next_step(code: str) -> str:

@@ -1,6 +1,7 @@
 """The connection check of a draft and how its answer is told: one probe after the other, what to grant, what to paste."""
 
 import json
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.conf import settings
 from storages.api.diagnosis import diagnose
 from storages.base import Storage
 from storages.pages.wizard.entry import Entry
+from storages.pages.words import in_labels
 
 VERBS = {
     "connect": "Connect to the storage",
@@ -56,13 +58,14 @@ def _place(entry: Entry, failed: dict[str, Any], shown: list[str]) -> str:
     return names[0] if absent and len(names) == 1 else ""
 
 
-def report_words(report: dict[str, Any] | None) -> dict[str, Any] | None:
+def report_words(entry: Entry, report: dict[str, Any] | None) -> dict[str, Any] | None:
     """Template context for a stored report."""
+    say = partial(in_labels, model=entry.model)
     if report is None:
         return None
     probes = [
         ProbeWords(
-            VERBS.get(one["verb"], one["verb"]), *ICONS[one["ok"]], one["seconds"], one["message"] or "", one["grant"] or ""
+            VERBS.get(one["verb"], one["verb"]), *ICONS[one["ok"]], one["seconds"], say(one["message"] or ""), one["grant"] or ""
         )
         for one in report["probes"]
     ]
@@ -72,7 +75,7 @@ def report_words(report: dict[str, Any] | None) -> dict[str, Any] | None:
         "ok": report["ok"],
         "probes": probes,
         "granting": granting,
-        "warnings": [one["message"] for one in report["warnings"]],
+        "warnings": [say(one["message"]) for one in report["warnings"]],
         **pasted,
     }
 

@@ -59,7 +59,7 @@ def _works(entry: Entry, storage: Storage, names: list[str]) -> bool:
 
 
 def _page(entry: Entry, template: str) -> HttpResponseBase:
-    report = report_words(entry.draft.report)
+    report = report_words(entry, entry.draft.report)
     context = entry.context(steps.CONNECTION, rows=entry.rows(_fields(entry)), report=report, backend=entry.backend)
     return render(entry.request, f"storages/wizard/{template}", context)
 

@@ -18,6 +18,7 @@ from storages.pages.access import SOURCE, model_of, side_of
 from storages.pages.form_fields import FormField, form_rows, unused_fields
 from storages.pages.wizard import steps
 from storages.pages.wizard.posted import is_ticked, read_values
+from storages.pages.words import in_labels
 from storages.serializers import StorageSerializer
 
 Errors = dict[str, list[str]]
@@ -129,7 +130,7 @@ class Entry:
                 place = name if name in shown and name not in hidden else TOP
                 about = f"{label_of(self.model._meta.get_field(name))}: " if name in hidden else ""
                 said = texts if isinstance(texts, list) else [texts]
-                self.errors.setdefault(place, []).extend(f"{about}{text}" for text in said)
+                self.errors.setdefault(place, []).extend(f"{about}{in_labels(str(text), self.model)}" for text in said)
 
     def built(self, serializer: StorageSerializer) -> Storage:
         """The storage as the valid serializer would save it."""

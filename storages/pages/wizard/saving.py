@@ -1,6 +1,7 @@
 """Turns a draft into a storage, or discards it; the rules and what follows are those of the API."""
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -42,23 +43,23 @@ def finish(entry: Entry, *, sync: bool = False) -> HttpResponse | None:
             raise
         messages.error(entry.request, GONE)
     else:
-        messages.success(entry.request, _follow_up(entry, storage, sync=sync))
+        _follow_up(entry, storage, sync=sync)
     return redirect(f"/projects/{entry.project.pk}/settings/storage")
 
 
-def _follow_up(entry: Entry, storage: Storage, *, sync: bool) -> str:
+def _follow_up(entry: Entry, storage: Storage, *, sync: bool) -> None:
     """Starts what the API starts too, and says so."""
-    name, user = title_of(storage), entry.request.user
+    name, user, say = title_of(storage), entry.request.user, partial(messages.success, entry.request)
     if entry.draft.direction == "export":
         if entry.stored is None and forms.sync_on_creation() and jobs.start_export(storage, user, trigger="create"):
-            return f"{name} is connected. Annotations that are there already are being written to it."
+            return say(f"{name} is connected. Annotations that are there already are being written to it.")
     elif sync and storage.synchronizable:
         try:
             if starting.start_sync(storage, user, "page"):
-                return f"{name} is saved, and its sync has begun. You can leave this page."
+                return say(f"{name} is saved, and its sync has begun. You can leave this page.")
         except StorageError as error:
-            return f"{name} is saved, but its sync could not begin: {error}"
-    return f"{name} is saved." if entry.stored else f"{name} is connected. Press Sync to begin."
+            return messages.warning(entry.request, f"{name} is saved, but its sync could not begin: {error}")
+    return say(f"{name} is saved." if entry.stored else f"{name} is connected. Press Sync to begin.")
 
 
 def _tell(entry: Entry, error: APIException) -> None:

@@ -67,7 +67,7 @@ def _still_works(entry: Entry, storage: Storage) -> bool:
     if report["ok"]:
         entry.draft.keep(report)
     else:
-        told = report_words(report) or {}
+        told = report_words(entry, report) or {}
         entry.errors.setdefault("non_field_errors", []).extend(one.message for one in told["probes"] if one.message)
     return report["ok"]
 

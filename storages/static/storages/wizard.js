@@ -1,4 +1,4 @@
-// Of the wizard: Escape closes it, and buttons put a placeholder where the cursor is.
+// Of the wizard: Escape closes it, buttons put a placeholder where the cursor is, a picture that does not load shows none.
 "use strict";
 (() => {
   document.addEventListener("keydown", (event) => {
@@ -14,4 +14,7 @@
     field.dispatchEvent(new Event("input", {bubbles: true}));
     field.focus();
   });
+  document.addEventListener("error", (event) => {
+    if (event.target instanceof Element && event.target.matches(".thumbnail img")) event.target.remove();
+  }, true);
 })();

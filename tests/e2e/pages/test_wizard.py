@@ -27,6 +27,7 @@ def home(visitor: Visitor) -> str:
 def bucket(s3: S3Fake) -> S3Fake:  # noqa: F811
     for number in range(30):
         s3.put("data", f"ships/{number:02}.png", png(8 * number), "image/png")
+    s3.put("data", "ships/01.png", b"damaged", "image/png")
     s3.put("data", "ships/notes.txt", b"no picture")
     s3.put("data", "ships/<img src=x onerror=alert(1)>\u202egnp.png", png(1), "image/png")
     s3.set_cors("data", ["*"])
@@ -81,6 +82,7 @@ def test_a_bucket_by_keyboard_from_the_provider_to_the_sync(visitor: Visitor, ho
     expect(page.get_by_text("31 new objects")).to_be_visible()
     expect(page.get_by_text("1 left out")).to_be_visible()
     page.wait_for_function("document.querySelector('.thumbnail img').naturalWidth === 1")
+    expect(page.locator(".objects li").nth(1).locator("img")).to_have_count(0)  # it is damaged: an icon instead
     visitor.look("wizard-s3-preview")
     press(page, "Load more")
     expect(page.locator(".objects .key")).to_have_count(31)

@@ -7,9 +7,11 @@ import pytest
 from cryptography.fernet import Fernet
 
 from projects.models import Project
+from storages.api import starting
 from storages.backends import BACKENDS
 from storages.base import ExportStorage, ImportStorage
 from storages.drafts import StorageDraft
+from storages.errors import Unavailable
 from tests.storages.pages.wizard import Person, error_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,6 +70,19 @@ def test_a_source_is_connected_step_by_step_and_synced(person, settings_of_s3, s
     assert project.tasks.count() == 3
     assert project.import_storages.get().run.trigger == "page"
     assert person.get("review").status_code == 404, "the draft is gone"
+
+
+def test_a_sync_that_cannot_begin_is_no_success(person, settings_of_s3, monkeypatch, project):
+    def fail(*call: object) -> None:
+        raise Unavailable("the bucket does not answer")
+
+    monkeypatch.setattr(starting, "start_sync", fail)
+    person.begin("s3")
+    person.post("connection", **settings_of_s3)
+    person.post("review", sync="true")
+    page = person.client.get(person.home).content.decode()
+    assert project.import_storages.exists() and 'class="banner warning"' in page and 'class="banner success"' not in page
+    assert "is saved, but its sync could not begin: the bucket does not answer" in page
 
 
 def test_saving_alone_starts_no_sync(person, settings_of_s3, project):

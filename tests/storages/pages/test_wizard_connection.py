@@ -4,7 +4,9 @@ import pytest
 
 from storages.api.forms import label_of
 from storages.drafts import StorageDraft
+from storages.errors import ConfigInvalid
 from storages.pages.wizard.entry import TOP, Entry
+from storages.providers.aws.client import S3Client
 from tests.backends.databricks_volume import body, columns, fake  # noqa: F401 - fixtures
 from tests.storages.pages.wizard import Person, error_of
 
@@ -81,6 +83,16 @@ def test_what_is_wrong_is_told_beside_its_field_and_the_rest_is_kept(person, fil
     assert filled["s3_endpoint"] in page or field == "s3_endpoint"
     assert f'name="{field}"' in page and 'aria-invalid="true" autofocus' in page
     assert not person.stored.verified
+
+
+def test_a_message_of_the_storage_names_a_setting_as_the_form_does(person, filled, monkeypatch):
+    def refuse(client: S3Client, **options: object) -> None:
+        raise ConfigInvalid("s3://data/region_name_1 lives in region eu-west-1; set region_name to it", field="region_name")
+
+    monkeypatch.setattr(S3Client, "try_list", refuse)
+    page = person.begin("s3").post("test", **filled).content.decode()
+    told = "s3://data/region_name_1 lives in region eu-west-1; set “Region Name” to it"
+    assert told.removeprefix("s3://data/") in error_of(page, "region_name") and page.count(told) == 2
 
 
 def test_secrets_are_never_in_a_page(person, filled, s3):
