@@ -68,8 +68,9 @@ def reserve(storage: ExportStorage, form: Form, keys: Mapping[int, str], links: 
         _bury(storage, form, keys, held)
         clashes = places.collisions(held, storage.pk, form, keys)
         free = {subject: key for subject, key in keys.items() if subject not in clashes}
-        kinds = {s: COMING[form] if s in links and links[s].key != key else form.value for s, key in free.items()}
-        _upsert([(storage.pk, kinds[s], s, key, key_digest(key), b"", NEVER) for s, key in free.items()], "DO NOTHING")
+        new = {subject: key for subject, key in free.items() if subject not in links or links[subject].key != key}
+        kinds = {subject: COMING[form] if subject in links else form.value for subject in new}
+        _upsert([(storage.pk, kinds[s], s, key, key_digest(key), b"", NEVER) for s, key in new.items()], "DO NOTHING")
     return clashes
 
 

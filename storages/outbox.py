@@ -143,10 +143,9 @@ def claim(storage: ExportStorage, token: str, limit: int = CHUNK) -> list[Due]:
         due = OutboxItem.objects.filter(storage_id=storage.pk, due__lte=now).order_by("due", "id")
         if connection.features.has_select_for_update_skip_locked:
             due = due.select_for_update(skip_locked=True)
-        ids = list(due.values_list("id", flat=True)[:limit])
-        OutboxItem.objects.filter(id__in=ids).update(claim=token, due=now + CLAIM)
-    mine = OutboxItem.objects.filter(id__in=ids, claim=token).order_by("id")
-    return [Due(*row) for row in mine.values_list(*Due._fields)]
+        rows = [Due(*row)._replace(claim=token) for row in due.values_list(*Due._fields)[:limit]]
+        OutboxItem.objects.filter(id__in=[row.pk for row in rows]).update(claim=token, due=now + CLAIM)
+    return sorted(rows)
 
 
 def renew(token: str) -> None:
@@ -168,9 +167,9 @@ def settle(items: Sequence[Due]) -> None:
         for item in items:
             if item.pk in kept:
                 groups[item.version].append(item.pk)
-        for version, pks in groups.items():
-            OutboxItem.objects.filter(pk__in=pks, version=version).delete()
-        _free(kept)
+        gone = sum(OutboxItem.objects.filter(pk__in=pks, version=version).delete()[0] for version, pks in groups.items())
+        if gone < len(kept):
+            OutboxItem.objects.filter(pk__in=kept).update(claim="", due=timezone.now(), run=None)
         if lost := sorted((item.storage_id, item.form, item.subject) for item in items if item.pk not in kept):
             upsert(lost)
 
@@ -181,10 +180,6 @@ def release(items: Sequence[Due]) -> None:
         OutboxItem.objects.filter(pk__in=_mine(items)).update(claim="", due=timezone.now())
 
 
-def _free(pks: Collection[int]) -> None:
-    OutboxItem.objects.filter(pk__in=pks).update(claim="", due=timezone.now(), run=None)
-
-
 def _mine(items: Sequence[Due]) -> set[int]:
     """Locked primary keys of those that are still claimed by their holder."""
     tokens = {item.claim for item in items}
@@ -193,6 +188,8 @@ def _mine(items: Sequence[Due]) -> set[int]:
 
 def postpone(items: Sequence[Due], *, keep_run: bool = True) -> None:
     """Failed: tries again later, waiting longer each time; without ``keep_run`` no longer on behalf of its run."""
+    if not items:
+        return
     change = {} if keep_run else {"run": None}
     with transaction.atomic():
         mine = OutboxItem.objects.filter(pk__in=_mine(items))

@@ -82,9 +82,9 @@ def running(directory: Path, database: str, **env: str) -> Iterator[RunningServe
         "PORT": str(port),
         "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": str(files),
     }
-    if database == "sqlite":
+    if database == "sqlite" and "DEMO" not in env:  # a first start alone makes the demo
         shutil.copytree(migrated(), directory / "data", dirs_exist_ok=True)
-    else:
+    if database == "postgres":
         settings |= {"DATABASE_URL": start_postgres(directory), "REDIS_URL": start_redis()[1]}
     log = directory / "server.log"
     with log.open("w") as output:
