@@ -39,8 +39,9 @@ BACK_OFF = (1, 5, 30, 120, 600, 3600)  # seconds until the next try
 
 
 def record(project_id: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
-    """Marks (annotation, task) pairs as changed for every target of the project; returns the targets' ids."""
-    targets = list(ExportStorage.objects.filter(project_id=project_id).order_by("id").only("id", "object_form"))
+    """Marks (annotation, task) pairs as changed for every target of the project; returns the ids of those that do not rest."""
+    columns = ("id", "object_form", "resting_until")
+    targets = list(ExportStorage.objects.filter(project_id=project_id).order_by("id").only(*columns))
     if targets:
         pairs = list(pairs)
         rows = []  # one order for all: no deadlock
@@ -49,7 +50,8 @@ def record(project_id: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
             rows += [(target.pk, form.value, subject) for subject in sorted({pair[form is Form.TASK] for pair in pairs})]
         for start in range(0, len(rows), 500):
             upsert(rows[start : start + 500])
-    return [target.pk for target in targets]
+    now = timezone.now()
+    return [target.pk for target in targets if not target.resting_until or target.resting_until <= now]
 
 
 def upsert(rows: Sequence[tuple[int, str, int]]) -> None:
@@ -214,7 +216,7 @@ def rest(target: ExportStorage) -> None:
 
 
 def wake(target_id: int) -> None:
-    """Something could be written again."""
+    """Something could be written again, or perhaps can be now that the settings are others."""
     ExportStorage.objects.filter(pk=target_id, rests__gt=0).update(rests=0, resting_until=None)
 
 

@@ -13,7 +13,7 @@ from rest_framework.exceptions import ValidationError
 
 from projects.access import key_of, visible_projects
 from projects.models import Project
-from storages import keys, names, places, schedules, status, webhooks
+from storages import keys, names, outbox, places, schedules, status, webhooks
 from storages.api.errors import to_validation_error
 from storages.api.forms import label_of
 from storages.base import Storage, new_revision
@@ -195,6 +195,7 @@ class TargetSerializer(StorageSerializer):
             before = copy.copy(storage)
             saved = super().update(storage, attributes)
             keys.settings_changed(before, saved)
+            outbox.wake(saved.pk)
             return saved
 
     def _refuse_rival(self, attributes: dict[str, Any]) -> None:

@@ -4,9 +4,11 @@ import json
 import random
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.utils import timezone
 
 from storages import courier, jobs, outbox, recording, status
 from storages.base import ExportStorage
@@ -249,6 +251,22 @@ def test_a_deleted_projects_objects_of_a_former_form_go_too(create, work, tick, 
     assert objects(s3) == set() and not ExportStorage.objects.exists() and not ExportLink.objects.exists()
 
 
+def test_a_target_that_rests_is_tried_at_once_with_other_settings(create, work, tick, s3, s3_settings, annotate, task, api):
+    pk = create("export/s3", s3_settings)["id"]
+    work()
+    s3.refuse_all()
+    annotate(task)
+    work()
+    s3.heal()
+    OutboxItem.objects.update(due=timezone.now())
+    ExportStorage.objects.filter(rests=1).update(resting_until=timezone.now() + timedelta(hours=1))
+    tick()
+    assert objects(s3) == set()
+    assert api.patch(f"/api/storages/export/s3/{pk}", {"title": "Mended"}).status_code == 200
+    tick()
+    assert len(objects(s3)) == 1
+
+
 def test_a_target_that_is_away_rests_and_does_not_keep_the_worker(create, work, tick, s3, s3_settings, alice, task):
     pk = create("export/s3", s3_settings)["id"]
     work()
@@ -259,7 +277,8 @@ def test_a_target_that_is_away_rests_and_does_not_keep_the_worker(create, work, 
     assert len(s3.requests) - before <= courier.FIRST * 10, "one small chunk, with the retries of its requests"
     target = ExportStorage.objects.get(pk=pk)
     assert target.rests == 1 and pk not in outbox.waiting_targets()
-    jobs.deliver_outbox(pk)  # as every save asks for
+    assert outbox.record(task.project_id, [(1, task.pk)]) == [], "no save asks the workers for it"
+    jobs.deliver_outbox(pk)  # asked for before
     assert len(s3.requests) - before <= courier.FIRST * 10
     s3.heal()
     time_passes()
