@@ -162,5 +162,6 @@ def _relink(
     moved = [s for s, one in written.items() if s in links and links[s].key != one.key]
     left = [] if storage.can_delete_objects else [s for s in moved if links[s].digest]
     found.left += [(items[subject], links[subject].key) for subject in left]
-    keys.confirm(storage, form, written, [links[subject].key for subject in left])
+    arrived = {*moved, *(s for s in written if s in links and links[s].coming)}
+    keys.confirm(storage, form, written, [links[subject].key for subject in left], arrived)
     keys.forget(storage, form, [write.subject for write in done if write.body is None])

@@ -102,8 +102,13 @@ def _is_dead(holder: Holder) -> bool:
     return not (model.objects.filter(pk=holder.subject).exists() or OutboxItem.objects.filter(**row).exists())
 
 
-def confirm(storage: ExportStorage, form: Form, written: Mapping[int, Written], left: Collection[str]) -> None:
-    """Notes what was written, by subject, and the keys where something of ours was ``left`` behind. Raises Moved."""
+def confirm(
+    storage: ExportStorage, form: Form, written: Mapping[int, Written], left: Collection[str], arrived: Collection[int]
+) -> None:
+    """Notes what was written, by subject, which of them ``arrived`` under another key, and the keys where something of ours
+
+    was ``left`` behind. Raises Moved.
+    """
     now = timezone.now()
     rows = [(storage.pk, form.value, s, one.key, key_digest(one.key), one.digest, now) for s, one in sorted(written.items())]
     with transaction.atomic():
@@ -114,7 +119,7 @@ def confirm(storage: ExportStorage, form: Form, written: Mapping[int, Written], 
             "DO UPDATE SET key = excluded.key, key_digest = excluded.key_digest, digest = excluded.digest, "
             "exported_at = excluded.exported_at",
         )
-        ExportLink.objects.filter(storage_id=storage.pk, form=COMING[form], subject__in=list(written)).delete()
+        forget(storage, form, arrived, coming_only=True)
 
 
 def forget(storage: ExportStorage, form: Form, subjects: Collection[int], *, coming_only: bool = False) -> None:

@@ -33,7 +33,7 @@ class Due(NamedTuple):
 
 
 CLAIM = timedelta(seconds=30)  # a claim is renewed while its worker lives, and free again this long after it died
-CHUNK = 256  # rows of one claim
+CHUNK = 512  # rows of one claim
 SLICE = 2000  # rows that one statement changes at most, so that no save has to wait for it
 BACK_OFF = (1, 5, 30, 120, 600, 3600)  # seconds until the next try
 
