@@ -105,9 +105,9 @@ def _is_dead(holder: Holder) -> bool:
 def confirm(
     storage: ExportStorage, form: Form, written: Mapping[int, Written], left: Collection[str], arrived: Collection[int]
 ) -> None:
-    """Notes what was written, by subject, which of them ``arrived`` under another key, and the keys where something of ours
+    """Notes what was written, by subject, and the keys where something of ours was ``left`` behind. Raises Moved.
 
-    was ``left`` behind. Raises Moved.
+    ``arrived``: the subjects that lie under another key now, or were on their way to one.
     """
     now = timezone.now()
     rows = [(storage.pk, form.value, s, one.key, key_digest(one.key), one.digest, now) for s, one in sorted(written.items())]
